@@ -1,0 +1,26 @@
+namespace Stoker.Core.Progress;
+
+/// <summary>The steps between a reference and the first token, in the order they happen.</summary>
+public enum Stage
+{
+    /// <summary>From what was typed to a manifest.</summary>
+    Resolve,
+
+    /// <summary>Bytes from an origin.</summary>
+    Fetch,
+
+    /// <summary>Whole-file sums, and our own reader's look at the model file.</summary>
+    Verify,
+
+    /// <summary>Room in the memory budget; unloading what was there.</summary>
+    MakeRoom,
+
+    /// <summary>The runner reads the weights.</summary>
+    Load,
+
+    /// <summary>The prompt is decoded.</summary>
+    Prefill,
+
+    /// <summary>The first token is sampled.</summary>
+    FirstToken,
+}
