@@ -1,0 +1,12 @@
+namespace Stoker.Core.Jobs;
+
+/// <summary>Where a job stands. The last three are final.</summary>
+public enum JobState
+{
+    /// <summary>Waits for one of the places in which jobs run.</summary>
+    Queued,
+    Running,
+    Done,
+    Failed,
+    Cancelled,
+}

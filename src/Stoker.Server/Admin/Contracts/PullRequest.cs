@@ -1,0 +1,44 @@
+using Stoker.Core.Jobs;
+
+namespace Stoker.Server.Admin.Contracts;
+
+/// <summary>Fetch a model. The caller's own access travels with it and lives in memory for this job alone.</summary>
+public sealed record PullRequest
+{
+    /// <summary>As typed, e.g. <c>hf:org/repo:Q4_K_M</c>. A relative path is made absolute by the client.</summary>
+    public required string Reference { get; init; }
+
+    /// <summary><c>huggingface</c>, <c>ollama</c>, or null: as configured.</summary>
+    public string? Source { get; init; }
+
+    public PullAccess Access { get; init; } = new();
+
+    public override string ToString() => $"pull {Reference}";
+}
+
+/// <summary>What the caller's environment says about hubs. Never logged, never stored.</summary>
+public sealed record PullAccess
+{
+    /// <summary><c>HF_TOKEN</c>, or the token file of <c>HF_HOME</c>.</summary>
+    public string? HuggingFaceToken { get; init; }
+
+    /// <summary><c>HF_ENDPOINT</c>.</summary>
+    public string? HuggingFaceEndpoint { get; init; }
+
+    /// <summary><c>STOKER_OLLAMA_REGISTRY</c>.</summary>
+    public string? OllamaRegistry { get; init; }
+
+    /// <summary><c>HTTPS_PROXY</c>, <c>HTTP_PROXY</c> or <c>ALL_PROXY</c>.</summary>
+    public string? Proxy { get; init; }
+
+    /// <summary><c>NO_PROXY</c>.</summary>
+    public string? NoProxy { get; init; }
+
+    /// <summary><c>STOKER_OFFLINE</c>: hosts other than loopback are refused.</summary>
+    public bool Offline { get; init; }
+
+    /// <summary>No secret leaves through a log.</summary>
+    public override string ToString() => "(the caller's access)";
+}
+
+public sealed record JobList(IReadOnlyList<JobSnapshot> Jobs);
