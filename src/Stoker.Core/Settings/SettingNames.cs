@@ -1,0 +1,140 @@
+using System.Globalization;
+
+namespace Stoker.Core.Settings;
+
+/// <summary>The one table of settings: flag, variable, JSON key, default and meaning of each, so that they cannot drift.</summary>
+public static class SettingNames
+{
+    public static Setting Home { get; } = new()
+    {
+        Key = "home", Flag = "--home", Variable = "STOKER_HOME", Kind = SettingKind.Text, Property = nameof(StokerOptions.Home),
+        DefaultText = "~/.stoker", Doc = "Folder that holds models, logs and the daemon's socket.", InFile = false,
+        Apply = static (options, texts) => options with { Home = Path.GetFullPath(SettingText.Single(texts)) },
+        Show = static options => [options.Home],
+    };
+
+    public static Setting Host { get; } = new()
+    {
+        Key = "host", Flag = "--host", Variable = "STOKER_HOST", Kind = SettingKind.Text, Property = nameof(StokerOptions.Host),
+        DefaultText = "127.0.0.1", Doc = "Address of the HTTP API. Another than loopback needs an API key.",
+        Apply = static (options, texts) => options with { Host = SettingText.Single(texts).Trim() },
+        Show = static options => [options.Host],
+        ExtraCheck = static options => Uri.CheckHostName(options.Host.Trim('[', ']')) == UriHostNameType.Unknown
+            ? $"'{Errors.Printable.Short(options.Host)}' is neither an address nor a host name."
+            : null,
+    };
+
+    public static Setting Port { get; } = new()
+    {
+        Key = "port", Flag = "--port", Variable = "STOKER_PORT", Kind = SettingKind.Number, Property = nameof(StokerOptions.Port),
+        DefaultText = "5050", Doc = "Port of the HTTP API; 0 takes any free one.",
+        Apply = static (options, texts) => options with { Port = SettingText.ParseNumber(SettingText.Single(texts)) },
+        Show = static options => [Text(options.Port)],
+    };
+
+    public static Setting ApiKeys { get; } = new()
+    {
+        Key = "api_keys", Flag = "--api-key", Variable = "STOKER_API_KEY", Kind = SettingKind.List, Property = nameof(StokerOptions.ApiKeys),
+        DefaultText = "none", Doc = "Keys for the HTTP API; with one set, every call over TCP needs one. Prefer the variable or the file: flags are seen by others.",
+        IsSecret = true,
+        Apply = static (options, texts) => options with { ApiKeys = SettingText.ParseList(texts) },
+        Show = static options => options.ApiKeys,
+        ExtraCheck = static options => options.ApiKeys.Any(static key => key.Length < 8 || key.Any(static letter => letter is <= ' ' or > '~'))
+            ? "a key needs at least 8 printable ASCII characters without spaces."
+            : null,
+    };
+
+    public static Setting AllowedHosts { get; } = new()
+    {
+        Key = "allow_hosts", Flag = "--allow-host", Variable = "STOKER_ALLOW_HOST", Kind = SettingKind.List, Property = nameof(StokerOptions.AllowedHosts),
+        DefaultText = "none", Doc = "Names in the Host header that the HTTP API accepts beside loopback's.",
+        Apply = static (options, texts) => options with { AllowedHosts = SettingText.ParseList(texts) },
+        Show = static options => options.AllowedHosts,
+    };
+
+    public static Setting AllowedOrigins { get; } = new()
+    {
+        Key = "allow_origins", Flag = "--allow-origin", Variable = "STOKER_ALLOW_ORIGIN", Kind = SettingKind.List, Property = nameof(StokerOptions.AllowedOrigins),
+        DefaultText = "none", Doc = "Origins of web pages that may call the HTTP API, e.g. https://chat.example.",
+        Apply = static (options, texts) => options with { AllowedOrigins = SettingText.ParseList(texts) },
+        Show = static options => options.AllowedOrigins,
+        ExtraCheck = static options => options.AllowedOrigins.FirstOrDefault(static origin => !IsOrigin(origin)) is { } wrong
+            ? $"'{Errors.Printable.Short(wrong)}' is not an origin: write scheme, host and port only, e.g. https://chat.example."
+            : null,
+    };
+
+    public static Setting KeepAlive { get; } = new()
+    {
+        Key = "keep_alive", Flag = "--keep-alive", Variable = "STOKER_KEEP_ALIVE", Kind = SettingKind.Duration, Property = nameof(StokerOptions.KeepAlive),
+        DefaultText = "5m", Doc = "How long a model stays loaded after its last answer; 0: not at all, -1: for ever.",
+        Apply = static (options, texts) => options with { KeepAlive = SettingText.ParseDuration(SettingText.Single(texts)) },
+        Show = static options => [SettingText.Duration(options.KeepAlive)],
+    };
+
+    public static Setting ContextTokens { get; } = new()
+    {
+        Key = "ctx", Flag = "--ctx", Variable = "STOKER_CTX", Kind = SettingKind.Number, Property = nameof(StokerOptions.ContextTokens),
+        DefaultText = "min(trained, 8192)", Doc = "Context of a model in tokens.",
+        Apply = static (options, texts) => options with { ContextTokens = SettingText.ParseNumber(SettingText.Single(texts)) },
+        Show = static options => options.ContextTokens is { } tokens ? [Text(tokens)] : [],
+    };
+
+    public static Setting Threads { get; } = new()
+    {
+        Key = "threads", Flag = "--threads", Variable = "STOKER_THREADS", Kind = SettingKind.Number, Property = nameof(StokerOptions.Threads),
+        DefaultText = "physical cores", Doc = "Threads that decode.",
+        Apply = static (options, texts) => options with { Threads = SettingText.ParseNumber(SettingText.Single(texts)) },
+        Show = static options => options.Threads is { } threads ? [Text(threads)] : [],
+    };
+
+    public static Setting LlamaDirectory { get; } = new()
+    {
+        Key = "llama_dir", Flag = "--llama-dir", Variable = "STOKER_LLAMA_DIR", Kind = SettingKind.Text, Property = nameof(StokerOptions.LlamaDirectory),
+        DefaultText = "beside the program", Doc = "Folder of the llama.cpp libraries.",
+        Apply = static (options, texts) => options with { LlamaDirectory = Path.GetFullPath(SettingText.Single(texts)) },
+        Show = static options => options.LlamaDirectory is { } folder ? [folder] : [],
+    };
+
+    public static Setting SourceOrder { get; } = new()
+    {
+        Key = "sources", Flag = "--sources", Variable = "STOKER_SOURCES", Kind = SettingKind.List, Property = nameof(StokerOptions.SourceOrder),
+        DefaultText = "huggingface,ollama", Doc = "Where short names like qwen2.5:0.5b are looked for, in order.",
+        Apply = static (options, texts) => options with { SourceOrder = SettingText.ParseList(texts) },
+        Show = static options => options.SourceOrder,
+        ExtraCheck = static options => options.SourceOrder.FirstOrDefault(static source => source is not ("huggingface" or "ollama")) is { } wrong
+            ? $"'{Errors.Printable.Short(wrong)}' is not a source: write huggingface, ollama or both."
+            : null,
+    };
+
+    public static Setting MaxBody { get; } = new()
+    {
+        Key = "max_body", Flag = "--max-body", Variable = "STOKER_MAX_BODY", Kind = SettingKind.Size, Property = nameof(StokerOptions.MaxBodyBytes),
+        DefaultText = "16MiB", Doc = "Largest body that an HTTP request may have.",
+        Apply = static (options, texts) => options with { MaxBodyBytes = SettingText.ParseSize(SettingText.Single(texts)) },
+        Show = static options => [SettingText.Size(options.MaxBodyBytes)],
+    };
+
+    public static Setting QueueLength { get; } = new()
+    {
+        Key = "queue", Flag = "--queue", Variable = "STOKER_QUEUE", Kind = SettingKind.Number, Property = nameof(StokerOptions.QueueLength),
+        DefaultText = "64", Doc = "Requests that may wait for a model; more are answered 503.",
+        Apply = static (options, texts) => options with { QueueLength = SettingText.ParseNumber(SettingText.Single(texts)) },
+        Show = static options => [Text(options.QueueLength)],
+    };
+
+    /// <summary>Every setting, in the order they are shown.</summary>
+    public static IReadOnlyList<Setting> All { get; } =
+    [
+        Home, Host, Port, ApiKeys, AllowedHosts, AllowedOrigins, KeepAlive, ContextTokens, Threads, LlamaDirectory, SourceOrder, MaxBody, QueueLength,
+    ];
+
+    /// <summary>The setting with this JSON key, or null.</summary>
+    public static Setting? Find(string key) => All.FirstOrDefault(setting => setting.Key == key);
+
+    private static string Text(int value) => value.ToString(CultureInfo.InvariantCulture);
+
+    private static bool IsOrigin(string text) =>
+        Uri.TryCreate(text, UriKind.Absolute, out var uri)
+        && uri.Scheme is "http" or "https"
+        && string.Equals(uri.GetLeftPart(UriPartial.Authority), text, StringComparison.OrdinalIgnoreCase);
+}
