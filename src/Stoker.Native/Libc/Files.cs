@@ -1,0 +1,49 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace Stoker.Native.Libc;
+
+/// <summary>What the file system is asked beyond System.IO.</summary>
+public static unsafe class Files
+{
+    /// <summary>Makes a rename or creation in this folder durable.</summary>
+    /// <exception cref="LibcException">The folder cannot be opened or synced. File systems that refuse to sync folders (EINVAL) are accepted.</exception>
+    public static void SyncDirectory(string path)
+    {
+        const int readOnly = 0, directory = 0x10000, closeOnExec = 0x80000;
+        var fd = LibcNative.open(path, readOnly | directory | closeOnExec, 0);
+        if (fd < 0) throw LibcException.Last("open", path);
+        using var handle = new SafeFileHandle(fd, ownsHandle: true);
+        if (LibcNative.fsync(handle) == 0) return;
+        var errno = Marshal.GetLastPInvokeError();
+        if ((Errno)errno != Errno.InvalidArgument) throw new LibcException("fsync", path, errno);
+    }
+
+    /// <summary>Makes a file's content durable.</summary>
+    public static void Sync(SafeFileHandle file, string path)
+    {
+        if (LibcNative.fsync(file) != 0) throw LibcException.Last("fsync", path);
+    }
+
+    /// <summary>Size and free space of the file system that holds <paramref name="path"/> (which must exist), in bytes.</summary>
+    public static FileSystemSpace Space(string path)
+    {
+        LibcNative.StatVfs stat;
+        if (LibcNative.statvfs(path, &stat) != 0) throw LibcException.Last("statvfs", path);
+        var unit = (long)stat.FragmentSize;
+        return new FileSystemSpace((long)stat.Blocks * unit, (long)stat.BlocksAvailable * unit);
+    }
+
+    /// <summary>Creates a folder with mode 0700 that must not exist yet.</summary>
+    /// <exception cref="LibcException">It exists already (Exists), or cannot be made.</exception>
+    public static void CreatePrivateDirectory(string path)
+    {
+        if (LibcNative.mkdir(path, 0x1C0 /* 0700 */) != 0) throw LibcException.Last("mkdir", path);
+    }
+
+    /// <summary>Tells the kernel that the file's pages will not be needed soon (POSIX_FADV_DONTNEED). A hint: failure is no error.</summary>
+    public static void DropFromPageCache(SafeFileHandle file) => _ = LibcNative.posix_fadvise(file, 0, 0, 4);
+}
+
+/// <summary>Bytes in all, and bytes that this user may still write.</summary>
+public readonly record struct FileSystemSpace(long TotalBytes, long AvailableBytes);

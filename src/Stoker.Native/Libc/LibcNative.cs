@@ -1,0 +1,96 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace Stoker.Native.Libc;
+
+/// <summary>The externs of libc, with their C names and signatures (man pages 2 and 3). Linux x64 and arm64 layouts.</summary>
+internal static unsafe partial class LibcNative
+{
+    private const string Libc = "libc";
+
+    // int flock(int fd, int operation);
+    [LibraryImport(Libc, SetLastError = true)]
+    internal static partial int flock(SafeFileHandle fd, int operation);
+
+    // int open(const char *pathname, int flags, mode_t mode);
+    [LibraryImport(Libc, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int open(string pathname, int flags, uint mode);
+
+    // int close(int fd);
+    [LibraryImport(Libc, SetLastError = true)]
+    internal static partial int close(int fd);
+
+    // int fsync(int fd);
+    [LibraryImport(Libc, SetLastError = true)]
+    internal static partial int fsync(SafeFileHandle fd);
+
+    // int dup2(int oldfd, int newfd);
+    [LibraryImport(Libc, SetLastError = true)]
+    internal static partial int dup2(int oldfd, int newfd);
+
+    // pid_t setsid(void);
+    [LibraryImport(Libc, SetLastError = true)]
+    internal static partial int setsid();
+
+    // int getsockopt(int sockfd, int level, int optname, void *optval, socklen_t *optlen);
+    [LibraryImport(Libc, SetLastError = true)]
+    internal static partial int getsockopt(SafeHandle sockfd, int level, int optname, void* optval, uint* optlen);
+
+    // int statvfs(const char *path, struct statvfs *buf);
+    [LibraryImport(Libc, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int statvfs(string path, StatVfs* buf);
+
+    // uid_t geteuid(void);
+    [LibraryImport(Libc)]
+    internal static partial uint geteuid();
+
+    // int kill(pid_t pid, int sig);
+    [LibraryImport(Libc, SetLastError = true)]
+    internal static partial int kill(int pid, int sig);
+
+    // noreturn void _exit(int status);
+    [LibraryImport(Libc)]
+    internal static partial void _exit(int status);
+
+    // int sched_getaffinity(pid_t pid, size_t cpusetsize, cpu_set_t *mask);
+    [LibraryImport(Libc, SetLastError = true)]
+    internal static partial int sched_getaffinity(int pid, nuint cpusetsize, byte* mask);
+
+    // int posix_fadvise(int fd, off_t offset, off_t len, int advice); returns the error number
+    [LibraryImport(Libc)]
+    internal static partial int posix_fadvise(SafeFileHandle fd, long offset, long len, int advice);
+
+    // int mkdir(const char *pathname, mode_t mode);
+    [LibraryImport(Libc, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int mkdir(string pathname, uint mode);
+
+    // int malloc_trim(size_t pad); glibc
+    [LibraryImport(Libc)]
+    internal static partial int malloc_trim(nuint pad);
+
+    /// <summary>struct statvfs of glibc on 64-bit Linux: 112 bytes.</summary>
+    [StructLayout(LayoutKind.Sequential, Size = 112)]
+    internal struct StatVfs
+    {
+        internal ulong BlockSize;
+        internal ulong FragmentSize;
+        internal ulong Blocks;
+        internal ulong BlocksFree;
+        internal ulong BlocksAvailable;
+        internal ulong Files;
+        internal ulong FilesFree;
+        internal ulong FilesAvailable;
+        internal ulong FileSystemId;
+        internal ulong Flags;
+        internal ulong NameMax;
+    }
+
+    /// <summary>struct ucred: pid, uid, gid.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    internal struct UCred
+    {
+        internal int Pid;
+        internal uint Uid;
+        internal uint Gid;
+    }
+}
