@@ -1,1 +1,19 @@
-return 0;
+using Stoker.Core.Errors;
+using TinyModel;
+
+try
+{
+    switch (args)
+    {
+        case ["random", .. var rest]:
+            return RandomCommand.Run(rest, Console.Out);
+        default:
+            Console.Error.WriteLine(RandomCommand.Usage);
+            return 2;
+    }
+}
+catch (StokerException exception)
+{
+    Console.Error.WriteLine(exception.Message);
+    return 1;
+}

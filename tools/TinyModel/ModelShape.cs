@@ -1,0 +1,53 @@
+using Stoker.Core.Errors;
+
+namespace TinyModel;
+
+/// <summary>Extents of a model to be made. The plain ones are Qwen2.5's; the small ones exercise other attention patterns.</summary>
+/// <param name="Architecture">llama.cpp's name.</param>
+/// <param name="Layers">Blocks.</param>
+/// <param name="Hidden">Embedding length.</param>
+/// <param name="Heads">Query heads.</param>
+/// <param name="KeyValueHeads">For each layer, repeated when shorter; 0: the layer has no attention (hybrids).</param>
+/// <param name="HeadLength">Extent of one head.</param>
+/// <param name="FeedForward">Inner extent of the feed-forward part.</param>
+/// <param name="Vocabulary">Tokens.</param>
+/// <param name="TiedOutput">True: the output matrix is the embedding.</param>
+public sealed record ModelShape(
+    string Architecture,
+    int Layers,
+    int Hidden,
+    int Heads,
+    IReadOnlyList<int> KeyValueHeads,
+    int HeadLength,
+    int FeedForward,
+    int Vocabulary,
+    bool TiedOutput)
+{
+    private static readonly Dictionary<string, ModelShape> Known = new(StringComparer.Ordinal)
+    {
+        ["0.5b"] = new("qwen2", 24, 896, 14, [2], 64, 4864, 151_936, true),
+        ["0.5bs"] = new("qwen2", 24, 896, 14, [2], 64, 4864, 8192, true),
+        ["1.5b"] = new("qwen2", 28, 1536, 12, [2], 128, 8960, 151_936, true),
+        ["3b"] = new("qwen2", 36, 2048, 16, [2], 128, 11_008, 151_936, true),
+        ["7b"] = new("qwen2", 28, 3584, 28, [4], 128, 18_944, 152_064, false),
+        ["14b"] = new("qwen2", 48, 5120, 40, [8], 128, 13_824, 152_064, false),
+        ["32b"] = new("qwen2", 64, 5120, 40, [8], 128, 27_648, 152_064, false),
+        ["tiny"] = new("qwen2", 6, 256, 4, [2], 64, 512, 4096, true),
+        // Sliding window of 512 tokens, every sixth layer full.
+        ["gemma3t"] = new("gemma3", 12, 256, 4, [2], 64, 512, 4096, true),
+        // Short convolutions with attention in some layers.
+        ["lfm2t"] = new("lfm2", 8, 256, 4, [0, 0, 2, 0, 0, 2, 0, 2], 64, 512, 4096, true),
+        // Mamba-2 with attention in some layers.
+        ["granitet"] = new("granitehybrid", 6, 256, 4, [0, 0, 2, 0, 0, 2], 64, 512, 4096, true),
+    };
+
+    public static IReadOnlyCollection<string> Names => Known.Keys;
+
+    /// <exception cref="StokerException">InvalidInput: no such shape.</exception>
+    public static ModelShape Named(string name) => Known.GetValueOrDefault(name)
+        ?? throw new StokerException(ErrorKind.InvalidInput, $"There is no shape '{Printable.Short(name)}'; there are {string.Join(", ", Names)}.");
+
+    public int KeyValueHeadsOf(int layer) => KeyValueHeads[layer % KeyValueHeads.Count];
+
+    public bool IsHybrid => KeyValueHeads.Contains(0);
+}
