@@ -1,7 +1,6 @@
 using Stoker.Core.Errors;
 using Stoker.Core.Formats.Gguf;
 using TinyModel;
-using Xunit;
 
 namespace Stoker.Tests.Core.Formats.Gguf;
 
