@@ -1,0 +1,162 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace Stoker.Native.Llama;
+
+/// <summary>How a decode call ended.</summary>
+public enum DecodeResult
+{
+    Done,
+
+    /// <summary>No room in the context for the batch; the context is as before the call.</summary>
+    NoRoom,
+
+    /// <summary>Stopped by <see cref="LlamaContext.Abort"/>; whole micro-batches before it are kept.</summary>
+    Aborted,
+
+    /// <summary>The batch is not one (positions, sequences); the context is as before the call.</summary>
+    Invalid,
+
+    /// <summary>The computation failed.</summary>
+    Failed,
+}
+
+/// <summary>
+/// One context of a model: its KV cache and its compute buffers. Holds its model. Not thread-safe, except for
+/// <see cref="Abort"/>: use it from the one thread that decodes.
+/// </summary>
+public sealed unsafe class LlamaContext : SafeHandleZeroOrMinusOneIsInvalid
+{
+    private readonly LlamaModel _model;
+    private readonly int* _abort;
+    private nint _memory;
+
+    private LlamaContext(LlamaModel model, int* abort)
+        : base(ownsHandle: true)
+    {
+        _model = model;
+        _abort = abort;
+        VocabularySize = model.VocabularySize;
+    }
+
+    public LlamaModel Model => _model;
+
+    /// <summary>Tokens it really holds (llama.cpp rounds up to 256).</summary>
+    public int ContextTokens => (int)LlamaNative.llama_n_ctx(this);
+    public int BatchTokens => (int)LlamaNative.llama_n_batch(this);
+    public int MicroBatchTokens => (int)LlamaNative.llama_n_ubatch(this);
+
+    /// <summary>Length of a row of logits.</summary>
+    public int VocabularySize { get; }
+
+    /// <exception cref="LlamaException">Context: not enough memory, or options that the model cannot have.</exception>
+    public static LlamaContext Create(LlamaLibrary library, LlamaModel model, ContextOptions options)
+    {
+        var parameters = LlamaNative.llama_context_default_params();
+        parameters.ContextTokens = checked((uint)options.ContextTokens);
+        parameters.BatchTokens = checked((uint)options.BatchTokens);
+        parameters.MicroBatchTokens = checked((uint)options.MicroBatchTokens);
+        parameters.MaxSequences = checked((uint)options.MaxSequences);
+        parameters.Threads = options.Threads;
+        parameters.BatchThreads = options.BatchThreads ?? options.Threads;
+        parameters.KeyType = (int)options.KeyType;
+        parameters.ValueType = (int)options.ValueType;
+        parameters.FlashAttention = (int)options.FlashAttention;
+        var abort = (int*)NativeMemory.AllocZeroed(sizeof(int));
+        parameters.AbortCallback = (nint)(delegate* unmanaged[Cdecl]<void*, byte>)&OnAbortAsked;
+        parameters.AbortUserData = (nint)abort;
+
+        library.Log.Clear();
+        var context = new LlamaContext(model, abort);
+        var referenced = false;
+        try
+        {
+            model.DangerousAddRef(ref referenced);
+            context.SetHandle(LlamaNative.llama_init_from_model(model, parameters));
+            if (context.IsInvalid)
+            {
+                throw new LlamaException(LlamaFailure.Context, $"llama.cpp makes no context of {options.ContextTokens} tokens: {library.Log.Reason()}");
+            }
+        }
+        catch
+        {
+            // ReleaseHandle runs only for valid handles: what it would free is freed here.
+            if (context.IsInvalid)
+            {
+                if (referenced) model.DangerousRelease();
+                NativeMemory.Free(abort);
+            }
+            context.Dispose();
+            throw;
+        }
+        context._memory = LlamaNative.llama_get_memory(context);
+        return context;
+    }
+
+    /// <summary>Runs the batch. Blocks for as long as the computation takes.</summary>
+    public DecodeResult Decode(LlamaBatch batch)
+    {
+        if (batch.Count == 0) return DecodeResult.Done;
+        var result = LlamaNative.llama_decode(this, batch.Native);
+        GC.KeepAlive(batch);
+        return result switch
+        {
+            0 => DecodeResult.Done,
+            1 => DecodeResult.NoRoom,
+            2 => DecodeResult.Aborted,
+            -1 => DecodeResult.Invalid,
+            _ => DecodeResult.Failed,
+        };
+    }
+
+    /// <summary>
+    /// The logits after the batch's i-th token (which must have wanted them), <see cref="VocabularySize"/> long. Valid until the
+    /// next decode.
+    /// </summary>
+    public ReadOnlySpan<float> Logits(int batchIndex)
+    {
+        var logits = LlamaNative.llama_get_logits_ith(this, batchIndex);
+        return logits != null
+            ? new ReadOnlySpan<float>(logits, VocabularySize)
+            : throw new InvalidOperationException($"Token {batchIndex} of the batch has no logits.");
+    }
+
+    /// <summary>Lets a running decode end as soon as it can, and every later one at once. Thread-safe.</summary>
+    public void Abort() => Volatile.Write(ref *_abort, 1);
+
+    /// <summary>Allows decoding again after <see cref="Abort"/>.</summary>
+    public void ResetAbort() => Volatile.Write(ref *_abort, 0);
+
+    /// <summary>Forgets all sequences. The cache's memory stays as it is.</summary>
+    public void Clear()
+    {
+        ObjectDisposedException.ThrowIf(IsClosed, this);
+        if (_memory != 0) LlamaNative.llama_memory_clear(_memory, 0);
+    }
+
+    /// <summary>Forgets a sequence from a position on. False when the model's kind of memory cannot cut there.</summary>
+    public bool TryTruncate(int sequence, int fromPosition)
+    {
+        ObjectDisposedException.ThrowIf(IsClosed, this);
+        return _memory == 0 || LlamaNative.llama_memory_seq_rm(_memory, sequence, fromPosition, -1) != 0;
+    }
+
+    /// <summary>The last position that a sequence has, or -1.</summary>
+    public int LastPosition(int sequence)
+    {
+        ObjectDisposedException.ThrowIf(IsClosed, this);
+        return _memory == 0 ? -1 : LlamaNative.llama_memory_seq_pos_max(_memory, sequence);
+    }
+
+    protected override bool ReleaseHandle()
+    {
+        LlamaNative.llama_free(handle);
+        NativeMemory.Free(_abort);
+        _model.DangerousRelease();
+        return true;
+    }
+
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    private static byte OnAbortAsked(void* flag) => Volatile.Read(ref *(int*)flag) != 0 ? (byte)1 : (byte)0;
+}

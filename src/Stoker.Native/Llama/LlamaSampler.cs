@@ -1,0 +1,168 @@
+using System.Runtime.InteropServices;
+using System.Text;
+using Microsoft.Win32.SafeHandles;
+
+namespace Stoker.Native.Llama;
+
+/// <summary>What a sampler chain does. Every number is final: defaults are decided above.</summary>
+public sealed record SamplerSettings
+{
+    /// <summary>0: greedy.</summary>
+    public required float Temperature { get; init; }
+
+    /// <summary>0: off.</summary>
+    public int TopK { get; init; }
+
+    /// <summary>1: off.</summary>
+    public float TopP { get; init; } = 1;
+
+    /// <summary>0: off.</summary>
+    public float MinP { get; init; }
+
+    /// <summary>1: off.</summary>
+    public float RepeatPenalty { get; init; } = 1;
+    public float FrequencyPenalty { get; init; }
+    public float PresencePenalty { get; init; }
+
+    /// <summary>Tokens that the penalties look back at; 0: off.</summary>
+    public int PenaltyLastTokens { get; init; }
+    public uint Seed { get; init; }
+
+    /// <summary>GBNF whose root rule is <c>root</c>, or null.</summary>
+    public string? Grammar { get; init; }
+}
+
+/// <summary>
+/// llama.cpp's sampler chain: penalties, top-k, top-p, min-p, temperature, draw (samplers that are off are left out), and beside
+/// it a grammar. Holds its model. Not thread-safe.
+/// </summary>
+public sealed unsafe class LlamaSampler : SafeHandleZeroOrMinusOneIsInvalid
+{
+    private readonly LlamaModel _model;
+    private nint _grammar;
+    private TokenCandidate* _candidates;
+
+    private LlamaSampler(LlamaModel model)
+        : base(ownsHandle: true) => _model = model;
+
+    /// <exception cref="LlamaException">Grammar: it does not parse; the message has llama.cpp's reason.</exception>
+    public static LlamaSampler Create(LlamaLibrary library, LlamaModel model, SamplerSettings settings)
+    {
+        var sampler = new LlamaSampler(model);
+        var referenced = false;
+        model.DangerousAddRef(ref referenced);
+        sampler.SetHandle(LlamaNative.llama_sampler_chain_init(LlamaNative.llama_sampler_chain_default_params()));
+        try
+        {
+            sampler.AddChain(settings);
+            if (settings.Grammar is { } grammar) sampler.AddGrammar(library, grammar);
+            return sampler;
+        }
+        catch
+        {
+            sampler.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Draws the next token from the logits of the batch's i-th token and takes note of it.</summary>
+    /// <exception cref="LlamaException">GrammarDeadEnd: the grammar allows no token any more.</exception>
+    public int Sample(LlamaContext context, int batchIndex)
+    {
+        if (_grammar == 0)
+        {
+            ObjectDisposedException.ThrowIf(IsClosed, this);
+            return LlamaNative.llama_sampler_sample(handle, context, batchIndex);
+        }
+        // Drawing first and asking the grammar about that one token spares a walk over the whole vocabulary nearly always.
+        var logits = context.Logits(batchIndex);
+        var token = Draw(logits, constrain: false);
+        if (!Allows(token)) token = Draw(logits, constrain: true);
+        Accept(token);
+        return token;
+    }
+
+    /// <summary>Takes note of a token that was not drawn here (the prompt's), for the penalties. The grammar does not see it.</summary>
+    public void Remember(int token)
+    {
+        ObjectDisposedException.ThrowIf(IsClosed, this);
+        LlamaNative.llama_sampler_accept(handle, token);
+    }
+
+    protected override bool ReleaseHandle()
+    {
+        LlamaNative.llama_sampler_free(handle);
+        if (_grammar != 0) LlamaNative.llama_sampler_free(_grammar);
+        NativeMemory.Free(_candidates);
+        _model.DangerousRelease();
+        return true;
+    }
+
+    private void AddChain(SamplerSettings settings)
+    {
+        var penalties = settings.RepeatPenalty != 1 || settings.FrequencyPenalty != 0 || settings.PresencePenalty != 0;
+        if (penalties && settings.PenaltyLastTokens > 0)
+        {
+            Add(LlamaNative.llama_sampler_init_penalties(
+                _model.VocabularySize, settings.PenaltyLastTokens, settings.RepeatPenalty, settings.FrequencyPenalty, settings.PresencePenalty));
+        }
+        if (settings.Temperature <= 0)
+        {
+            Add(LlamaNative.llama_sampler_init_greedy());
+            return;
+        }
+        if (settings.TopK > 0) Add(LlamaNative.llama_sampler_init_top_k(settings.TopK));
+        if (settings.TopP < 1) Add(LlamaNative.llama_sampler_init_top_p(settings.TopP, 1));
+        if (settings.MinP > 0) Add(LlamaNative.llama_sampler_init_min_p(settings.MinP, 1));
+        if (settings.Temperature != 1) Add(LlamaNative.llama_sampler_init_temp(settings.Temperature));
+        Add(LlamaNative.llama_sampler_init_dist(settings.Seed));
+    }
+
+    private void Add(nint sampler) => LlamaNative.llama_sampler_chain_add(handle, sampler);
+
+    private void AddGrammar(LlamaLibrary library, string grammar)
+    {
+        if (string.IsNullOrWhiteSpace(grammar) || grammar.Contains('\0', StringComparison.Ordinal))
+            throw new LlamaException(LlamaFailure.Grammar, "The grammar is empty or contains a NUL character.");
+        library.Log.Clear();
+        fixed (byte* text = Encoding.UTF8.GetBytes(grammar + '\0'))
+        fixed (byte* root = "root\0"u8)
+        {
+            _grammar = LlamaNative.llama_sampler_init_grammar(_model.Vocab, text, root);
+        }
+        if (_grammar == 0)
+            throw new LlamaException(LlamaFailure.Grammar, $"The grammar does not parse: {library.Log.Reason()}");
+        _candidates = (TokenCandidate*)NativeMemory.Alloc((nuint)_model.VocabularySize, (nuint)sizeof(TokenCandidate));
+    }
+
+    private int Draw(ReadOnlySpan<float> logits, bool constrain)
+    {
+        for (var i = 0; i < logits.Length; i++) _candidates[i] = new TokenCandidate { Id = i, Logit = logits[i] };
+        var all = new TokenCandidates { Items = _candidates, Count = (nuint)logits.Length, Selected = -1 };
+        if (constrain)
+        {
+            LlamaNative.llama_sampler_apply(_grammar, &all);
+            // Nothing allowed: drawing anyway would hand the grammar a token it refuses, and it answers that with a C++ exception.
+            var any = false;
+            for (nuint i = 0; i < all.Count && !any; i++) any = all.Items[i].Logit > float.NegativeInfinity;
+            if (!any) throw new LlamaException(LlamaFailure.GrammarDeadEnd, "The grammar allows no further token.");
+        }
+        LlamaNative.llama_sampler_apply(handle, &all);
+        if (all.Selected < 0 || all.Selected >= (long)all.Count) throw new LlamaException(LlamaFailure.Decode, "The sampler chose no token.");
+        return all.Items[all.Selected].Id;
+    }
+
+    private bool Allows(int token)
+    {
+        var one = new TokenCandidate { Id = token, Logit = 1 };
+        var candidates = new TokenCandidates { Items = &one, Count = 1, Selected = -1 };
+        LlamaNative.llama_sampler_apply(_grammar, &candidates);
+        return one.Logit > float.NegativeInfinity;
+    }
+
+    private void Accept(int token)
+    {
+        LlamaNative.llama_sampler_accept(handle, token);
+        LlamaNative.llama_sampler_accept(_grammar, token);
+    }
+}
