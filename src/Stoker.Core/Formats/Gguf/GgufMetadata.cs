@@ -49,7 +49,8 @@ public sealed class GgufMetadata
     public long? Heads(int layer = 0) => PerLayer("attention.head_count", layer);
 
     /// <summary>Key and value heads of a layer (0: the layer has no attention); as many as query heads when the file does not say.</summary>
-    public long? KeyValueHeads(int layer) => PerLayer("attention.head_count_kv", layer) ?? Heads(layer);
+    public long? KeyValueHeads(int layer) =>
+        _values.ContainsKey($"{Architecture}.attention.head_count_kv") ? PerLayer("attention.head_count_kv", layer) : Heads(layer);
 
     /// <summary>An integer key, whatever its width; null when absent or of another type.</summary>
     public long? Integer(string key) => _values.GetValueOrDefault(key)?.Integer;
