@@ -1,0 +1,49 @@
+using Stoker.Core.Errors;
+using Stoker.Engine.Protocol;
+using Stoker.Native.Llama;
+
+namespace Stoker.Engine.Decoding;
+
+/// <summary>From a request to the tokens that are decoded first.</summary>
+internal static class PromptTokens
+{
+    /// <exception cref="StokerException">Unsupported: a chat template that is not recognised. InvalidInput: an unknown template name, a token outside the vocabulary.</exception>
+    internal static int[] Of(LlamaLibrary library, LlamaModel model, GenerationRequest request)
+    {
+        if (request.Tokens is { } given)
+        {
+            var size = model.VocabularySize;
+            if (given.FirstOrDefault(token => token < 0 || token >= size, -1) is var wrong && given.Any(token => token < 0 || token >= size))
+                throw new StokerException(ErrorKind.InvalidInput, $"Token {wrong} is outside the model's vocabulary of {size}.");
+            return [.. given];
+        }
+        var text = request.Messages is { } messages ? ChatText(library, model, messages, request.ChatTemplate) : request.Text ?? "";
+        var tokens = model.Tokenize(text, addSpecial: true, parseSpecial: true);
+        // Some templates write the beginning-of-sequence token that the tokenizer adds too.
+        return request.Messages is not null && tokens.Length > 1 && tokens[0] == model.BosToken && tokens[1] == tokens[0] ? tokens[1..] : tokens;
+    }
+
+    private static string ChatText(LlamaLibrary library, LlamaModel model, IReadOnlyList<ChatMessage> messages, string? templateName)
+    {
+        if (templateName is not null)
+        {
+            var known = LlamaChat.BuiltInTemplates(library);
+            if (!known.Contains(templateName, StringComparer.Ordinal))
+                throw new StokerException(ErrorKind.InvalidInput, $"There is no chat template named '{Printable.Short(templateName)}'. Known: {string.Join(", ", known)}.");
+        }
+        var template = templateName ?? model.ChatTemplate ?? throw new StokerException(
+            ErrorKind.Unsupported,
+            "This model has no chat template: name one of llama.cpp's with --chat-template NAME (chatml, llama3, ...), or use /v1/completions with the whole prompt.");
+        try
+        {
+            return LlamaChat.Apply(library, template, [.. messages.Select(static message => (message.Role, message.Content))], addAssistant: true);
+        }
+        catch (LlamaException error) when (error.Failure == LlamaFailure.Template)
+        {
+            throw new StokerException(
+                ErrorKind.Unsupported,
+                "llama.cpp does not recognise this model's chat template: name one of its own with --chat-template NAME (chatml, llama3, ...), or use /v1/completions with the whole prompt.",
+                error);
+        }
+    }
+}

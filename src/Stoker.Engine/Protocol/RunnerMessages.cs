@@ -1,0 +1,71 @@
+using System.Text.Json.Serialization;
+using Stoker.Core.Children;
+
+namespace Stoker.Engine.Protocol;
+
+/// <summary>The messages between daemon and runner: JSON in frames of these kinds.</summary>
+public static class RunnerProtocol
+{
+    /// <summary>Changes with any message, so that a daemon and a runner of different builds refuse each other.</summary>
+    public const int Version = 1;
+
+    /// <summary>Daemon to runner; each begins a request.</summary>
+    public const ushort Load = FrameKinds.FirstOwn;
+    public const ushort Generate = FrameKinds.FirstOwn + 1;
+    public const ushort Tokenize = FrameKinds.FirstOwn + 2;
+
+    /// <summary>Runner to daemon; parts of an answer.</summary>
+    public const ushort LoadProgress = FrameKinds.FirstOwn + 16;
+    public const ushort Loaded = FrameKinds.FirstOwn + 17;
+    public const ushort Event = FrameKinds.FirstOwn + 18;
+    public const ushort Tokenized = FrameKinds.FirstOwn + 19;
+}
+
+/// <summary>Loads a model; the first request of a runner, and the only one of its kind.</summary>
+public sealed record LoadCommand
+{
+    /// <summary>Weights in the order of their split numbers; accepted by our own reader.</summary>
+    public required IReadOnlyList<string> Paths { get; init; }
+
+    /// <summary>Null: the smaller of what it was trained for and 8192.</summary>
+    public int? ContextTokens { get; init; }
+
+    /// <summary>Null: the physical cores that cpuset and quota leave.</summary>
+    public int? Threads { get; init; }
+    public bool? Repack { get; init; }
+
+    /// <summary>Only tokenising will be asked: no weights, no context.</summary>
+    public bool VocabularyOnly { get; init; }
+}
+
+/// <summary>0 to 1: how much of the weights is there.</summary>
+public sealed record LoadReport(double Fraction);
+
+/// <summary>What was loaded.</summary>
+public sealed record LoadedReport
+{
+    public required string Description { get; init; }
+    public required int ContextTokens { get; init; }
+    public required int TrainedContextTokens { get; init; }
+    public required int Threads { get; init; }
+    public required int VocabularySize { get; init; }
+    public required bool HasChatTemplate { get; init; }
+    public required double LoadMs { get; init; }
+}
+
+/// <summary>Text to tokens.</summary>
+/// <param name="AddSpecial">Add what the model wants around a text (BOS, EOS).</param>
+/// <param name="ParseSpecial">Read special tokens written in the text as such.</param>
+public sealed record TokenizeCommand(string Text, bool AddSpecial, bool ParseSpecial);
+
+public sealed record TokenizedReport(IReadOnlyList<int> Tokens);
+
+[JsonSourceGenerationOptions(DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, UseStringEnumConverter = true)]
+[JsonSerializable(typeof(LoadCommand))]
+[JsonSerializable(typeof(LoadReport))]
+[JsonSerializable(typeof(LoadedReport))]
+[JsonSerializable(typeof(TokenizeCommand))]
+[JsonSerializable(typeof(TokenizedReport))]
+[JsonSerializable(typeof(GenerationRequest))]
+[JsonSerializable(typeof(GenerationEvent))]
+public sealed partial class RunnerJson : JsonSerializerContext;

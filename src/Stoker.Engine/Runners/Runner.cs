@@ -1,0 +1,106 @@
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Stoker.Core.Children;
+using Stoker.Core.Errors;
+using Stoker.Engine.Protocol;
+
+namespace Stoker.Engine.Runners;
+
+/// <summary>One runner process, seen from the daemon. Thread-safe; it answers one request at a time, in order.</summary>
+public sealed class Runner : IAsyncDisposable
+{
+    private readonly ChildLink _link;
+
+    private Runner(ChildLink link) => _link = link;
+
+    public int ProcessId => _link.ProcessId;
+
+    /// <summary>Of the libraries and the processor it runs on.</summary>
+    public string Fingerprint => _link.Hello.Fingerprint;
+
+    /// <summary>The last lines it wrote.</summary>
+    public IReadOnlyList<string> LogLines => _link.Log.Lines;
+
+    /// <summary>Completes when the process is gone, for whatever reason. Never faults.</summary>
+    public Task Gone => _link.Gone;
+
+    /// <summary>Starts the process; it has no model yet.</summary>
+    /// <exception cref="StokerException">Unavailable, with its last lines.</exception>
+    public static async Task<Runner> StartAsync(RunnerStart start, Action<string>? log, TimeProvider time, CancellationToken cancellationToken)
+    {
+        var link = await ChildLink.StartAsync(
+            new ChildStart
+            {
+                Role = "runner",
+                Program = start.Program,
+                Arguments = start.LlamaDirectory is { } folder ? [.. start.Arguments, "--llama-dir", folder] : start.Arguments,
+                RunFolder = start.RunFolder,
+                Protocol = RunnerProtocol.Version,
+                Environment = RunnerStart.LeanEnvironment,
+                Log = log,
+            },
+            time,
+            cancellationToken);
+        return new Runner(link);
+    }
+
+    /// <summary>Loads the model; cancelling ends the load (and leaves the runner without one: dispose it).</summary>
+    /// <exception cref="StokerException">What the load failed with; Unavailable when the process ended.</exception>
+    public async Task<LoadedReport> LoadAsync(LoadCommand command, Action<double>? progress, CancellationToken cancellationToken)
+    {
+        LoadedReport? loaded = null;
+        await foreach (var frame in AskAsync(RunnerProtocol.Load, command, RunnerJson.Default.LoadCommand, cancellationToken))
+        {
+            if (frame.Kind == RunnerProtocol.LoadProgress) progress?.Invoke(Read(frame, RunnerJson.Default.LoadReport).Fraction);
+            else if (frame.Kind == RunnerProtocol.Loaded) loaded = Read(frame, RunnerJson.Default.LoadedReport);
+        }
+        return loaded ?? throw Incomplete();
+    }
+
+    /// <summary>One answer. Leaving the enumeration early, or cancelling, stops it within one token.</summary>
+    public async IAsyncEnumerable<GenerationEvent> GenerateAsync(GenerationRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await foreach (var frame in AskAsync(RunnerProtocol.Generate, request, RunnerJson.Default.GenerationRequest, cancellationToken))
+        {
+            if (frame.Kind == RunnerProtocol.Event) yield return Read(frame, RunnerJson.Default.GenerationEvent);
+        }
+    }
+
+    public async Task<IReadOnlyList<int>> TokenizeAsync(TokenizeCommand command, CancellationToken cancellationToken)
+    {
+        IReadOnlyList<int>? tokens = null;
+        await foreach (var frame in AskAsync(RunnerProtocol.Tokenize, command, RunnerJson.Default.TokenizeCommand, cancellationToken))
+        {
+            if (frame.Kind == RunnerProtocol.Tokenized) tokens = Read(frame, RunnerJson.Default.TokenizedReport).Tokens;
+        }
+        return tokens ?? throw Incomplete();
+    }
+
+    /// <summary>Ends the process without asking.</summary>
+    public void Kill() => _link.Kill();
+
+    public ValueTask DisposeAsync() => _link.DisposeAsync();
+
+    private async IAsyncEnumerable<Frame> AskAsync<T>(ushort kind, T request, JsonTypeInfo<T> type, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await using var call = _link.Call(kind, JsonSerializer.SerializeToUtf8Bytes(request, type));
+        await foreach (var frame in call.ReadAsync(cancellationToken)) yield return frame;
+    }
+
+    private static T Read<T>(Frame frame, JsonTypeInfo<T> type)
+        where T : class
+    {
+        try
+        {
+            if (JsonSerializer.Deserialize(frame.Payload.Span, type) is { } message) return message;
+        }
+        catch (JsonException)
+        {
+            // said below
+        }
+        throw new StokerException(ErrorKind.Internal, $"The runner's message {frame.Kind} cannot be read.");
+    }
+
+    private static StokerException Incomplete() => new(ErrorKind.Internal, "The runner ended its answer without a result.");
+}

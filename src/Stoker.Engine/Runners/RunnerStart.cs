@@ -1,0 +1,33 @@
+namespace Stoker.Engine.Runners;
+
+/// <summary>How runner processes are started.</summary>
+public sealed record RunnerStart
+{
+    /// <summary>The executable: this program's own.</summary>
+    public required string Program { get; init; }
+
+    /// <summary>Arguments that make it a runner.</summary>
+    public IReadOnlyList<string> Arguments { get; init; } = ["runner"];
+
+    /// <summary>Folder of ours for the runners' sockets.</summary>
+    public required string RunFolder { get; init; }
+
+    /// <summary>Folder of llama.cpp's libraries, or null: beside the program.</summary>
+    public string? LlamaDirectory { get; init; }
+
+    /// <summary>
+    /// What a runner's .NET is told: no second GC thread, a small nursery, no profiling tier. Its managed part moves a few
+    /// kilobytes a token; everything big is llama.cpp's.
+    /// </summary>
+    public static IReadOnlyDictionary<string, string?> LeanEnvironment { get; } = new Dictionary<string, string?>
+    {
+        ["DOTNET_gcServer"] = "0",
+        ["DOTNET_gcConcurrent"] = "0",
+        ["DOTNET_GCgen0size"] = "400000", // hex: 4 MiB; by default as large as the processor's last-level cache
+        ["DOTNET_GCHeapHardLimit"] = "10000000", // hex: 256 MiB; a defect ends this process instead of eating the machine
+        ["DOTNET_TieredPGO"] = "0",
+        ["DOTNET_EnableDiagnostics"] = "0", // no diagnostics socket, no debugger thread
+        ["GGML_NO_BACKTRACE"] = "1", // else a crash starts a debugger and waits for it
+        ["GGML_BACKEND_PATH"] = null, // a library of someone else's choice
+    };
+}

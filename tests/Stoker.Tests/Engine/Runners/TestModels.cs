@@ -1,0 +1,31 @@
+using Stoker.Engine.Runners;
+using TinyModel;
+
+namespace Stoker.Tests.Engine.Runners;
+
+/// <summary>A random tiny model, written once for all tests of this process, and how they start runners.</summary>
+internal static class TestModels
+{
+    private static readonly Lazy<string> Folder = new(static () =>
+    {
+        var folder = Directory.CreateTempSubdirectory("stoker-models-").FullName;
+        AppDomain.CurrentDomain.ProcessExit += (_, _) => Directory.Delete(folder, recursive: true);
+        return folder;
+    });
+
+    private static readonly Lazy<string> OneFile = new(static () =>
+        RandomModel.Write(Path.Combine(Folder.Value, "tiny.gguf"), new RandomModelOptions { Shape = "tiny", NormScale = 8 })[0]);
+
+    private static readonly Lazy<IReadOnlyList<string>> SplitFiles = new(static () =>
+        RandomModel.Write(Path.Combine(Folder.Value, "split.gguf"), new RandomModelOptions { Shape = "tiny", NormScale = 8, Parts = 2 }));
+
+    public static string Tiny => OneFile.Value;
+    public static IReadOnlyList<string> TinySplit => SplitFiles.Value;
+
+    public static string Vocabulary(string name) => Path.Combine(Tidy.Repository.Root, "tests", "data", "vocab", name);
+
+    /// <summary>The program as the build lays it beside the tests.</summary>
+    public static string Program { get; } = Path.Combine(AppContext.BaseDirectory, "stoker");
+
+    public static RunnerStart Start(TempFolder folder) => new() { Program = Program, RunFolder = folder.Path };
+}
