@@ -1,0 +1,35 @@
+using Microsoft.AspNetCore.Http;
+using Stoker.Core.Models;
+
+namespace Stoker.Server.Http;
+
+/// <summary>One request on its way to its endpoint.</summary>
+public sealed class HttpCall
+{
+    internal HttpCall(HttpContext http, CallerTrust trust, string? routeValue, HttpLimits limits)
+    {
+        Http = http;
+        Trust = trust;
+        RouteValue = routeValue;
+        Limits = limits;
+    }
+
+    public HttpContext Http { get; }
+
+    /// <summary>How the caller reached us.</summary>
+    public CallerTrust Trust { get; }
+
+    /// <summary>What stood in the path where the route has <c>{}</c>, unescaped; null when it has none.</summary>
+    public string? RouteValue { get; }
+
+    public HttpLimits Limits { get; }
+
+    /// <summary>Set when the client has gone, or the daemon ends.</summary>
+    public CancellationToken Aborted => Http.RequestAborted;
+
+    /// <summary>What ended a stream midway, of which the client was told in the stream; for the log.</summary>
+    public Exception? FailedMidway { get; set; }
+
+    /// <summary>The query's value, or null when it is absent or empty.</summary>
+    public string? Query(string name) => Http.Request.Query.TryGetValue(name, out var values) && values is [{ Length: > 0 } value, ..] ? value : null;
+}

@@ -1,0 +1,31 @@
+using Stoker.Core.Models;
+
+namespace Stoker.Server.Http;
+
+/// <summary>Who may see a route.</summary>
+public enum Exposure
+{
+    /// <summary>Anybody, without a key.</summary>
+    Public,
+
+    /// <summary>TCP with a key where one is configured, and the Unix socket.</summary>
+    Api,
+
+    /// <summary>The Unix socket alone; over TCP it does not exist.</summary>
+    Socket,
+}
+
+/// <summary>One route.</summary>
+/// <param name="Method">Upper case.</param>
+/// <param name="Template">A path, in which one segment may be <c>{}</c>; as the last it takes the rest of the path.</param>
+public sealed record HttpRoute(string Method, string Template, Exposure Exposure, Func<HttpCall, Task> Handle)
+{
+    /// <summary>The least trust that may call it; less is 403.</summary>
+    public CallerTrust Needs { get; init; } = CallerTrust.Network;
+}
+
+/// <summary>What a path and a method mean to a caller.</summary>
+/// <param name="Route">The route, or null.</param>
+/// <param name="Value">What stood for <c>{}</c>, unescaped.</param>
+/// <param name="Allow">Methods that the path has, when it has not the one asked for; else null.</param>
+public readonly record struct RouteMatch(HttpRoute? Route, string? Value, string? Allow);

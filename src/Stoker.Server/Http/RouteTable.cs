@@ -1,0 +1,53 @@
+using Stoker.Core.Models;
+
+namespace Stoker.Server.Http;
+
+/// <summary>
+/// All routes. Few enough to be looked through one by one, and our own, so that a route's exposure cannot be forgotten: it is
+/// part of the route, and the tests enumerate them. Pure after it is built.
+/// </summary>
+public sealed class RouteTable
+{
+    private readonly List<HttpRoute> _routes = [];
+
+    public IReadOnlyList<HttpRoute> Routes => _routes;
+
+    public void Add(string method, string template, Exposure exposure, Func<HttpCall, Task> handle, CallerTrust needs = CallerTrust.Network)
+    {
+        if (_routes.Any(route => route.Method == method && route.Template == template))
+            throw new InvalidOperationException($"The route {method} {template} is there twice.");
+        _routes.Add(new HttpRoute(method, template, exposure, handle) { Needs = needs });
+    }
+
+    /// <summary>Finds a route that this caller may see. HEAD finds what GET finds.</summary>
+    /// <param name="method">As the client wrote it.</param>
+    /// <param name="path">Unescaped but for %2F, as Kestrel gives it.</param>
+    public RouteMatch Find(string method, string path, CallerTrust trust)
+    {
+        if (method == "HEAD") method = "GET";
+        List<string>? allow = null;
+        foreach (var route in _routes)
+        {
+            if (route.Exposure == Exposure.Socket && trust == CallerTrust.Network) continue;
+            if (!Matches(route.Template, path, out var value)) continue;
+            if (route.Method == method) return new RouteMatch(route, value, null);
+            (allow ??= []).Add(route.Method);
+        }
+        return new RouteMatch(null, null, allow is null ? null : string.Join(", ", allow.Distinct()));
+    }
+
+    private static bool Matches(string template, string path, out string? value)
+    {
+        value = null;
+        var hole = template.IndexOf("{}", StringComparison.Ordinal);
+        if (hole < 0) return template == path || (path.Length == template.Length + 1 && path[^1] == '/' && path.StartsWith(template, StringComparison.Ordinal));
+        var before = template.AsSpan(0, hole);
+        var after = template.AsSpan(hole + 2);
+        if (path.Length <= before.Length + after.Length || !path.AsSpan().StartsWith(before) || !path.AsSpan().EndsWith(after)) return false;
+        var found = path[before.Length..^after.Length];
+        // In the middle of a path it is one segment; at its end a model's name may bring slashes of its own.
+        if (after.Length > 0 && found.Contains('/')) return false;
+        value = found.Replace("%2F", "/", StringComparison.OrdinalIgnoreCase);
+        return true;
+    }
+}

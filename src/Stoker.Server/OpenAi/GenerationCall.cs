@@ -1,0 +1,33 @@
+using Stoker.Core.Errors;
+using Stoker.Core.Models;
+using Stoker.Engine;
+using Stoker.Engine.Protocol;
+using Stoker.Server.OpenAi.Contracts;
+
+namespace Stoker.Server.OpenAi;
+
+/// <summary>A request as understood: what to generate, and how to tell it. Valid.</summary>
+internal sealed record GenerationCall
+{
+    public required string Model { get; init; }
+    public required GenerationRequest Request { get; init; }
+    public bool Stream { get; init; }
+    public bool IncludeUsage { get; init; }
+    public StokerExtension Extension { get; init; } = new();
+
+    /// <summary>What the engine is told about the caller.</summary>
+    /// <exception cref="StokerException">Forbidden: over TCP a caller changes nothing about how models are loaded and kept.</exception>
+    public GenerationContext ContextFor(CallerTrust trust, IProgress<Core.Progress.StageProgress> progress)
+    {
+        var asksMore = Extension is not { ContextTokens: null, Threads: null, KeepAliveS: null };
+        if (asksMore && trust == CallerTrust.Network)
+            throw new StokerException(ErrorKind.Forbidden, "'stoker.context_tokens', 'stoker.threads' and 'stoker.keep_alive_s' are for callers on the daemon's Unix socket.");
+        return new GenerationContext(trust, progress)
+        {
+            Load = Extension is { ContextTokens: null, Threads: null }
+                ? null
+                : new LoadOptions { ContextTokens = Extension.ContextTokens, Threads = Extension.Threads },
+            KeepAlive = Extension.KeepAliveS is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
+        };
+    }
+}
