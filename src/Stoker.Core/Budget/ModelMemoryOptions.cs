@@ -1,0 +1,28 @@
+using Stoker.Core.Formats.Gguf;
+
+namespace Stoker.Core.Budget;
+
+/// <summary>How a model is going to be loaded, as far as memory depends on it.</summary>
+public sealed record ModelMemoryOptions
+{
+    /// <summary>Context in tokens, of all slots together.</summary>
+    public required int ContextTokens { get; init; }
+
+    /// <summary>Type of the cache's keys.</summary>
+    public GgmlType KeyType { get; init; } = GgmlType.F16;
+
+    /// <summary>Type of the cache's values.</summary>
+    public GgmlType ValueType { get; init; } = GgmlType.F16;
+
+    /// <summary>Weights stay in the file and are mapped.</summary>
+    public bool UseMmap { get; init; } = true;
+
+    /// <summary>libllama copies matrices into the processor's favourite order (on by default).</summary>
+    public bool Repack { get; init; } = true;
+
+    /// <summary>Tokens of a micro-batch.</summary>
+    public int MicroBatchTokens { get; init; } = 512;
+
+    /// <summary>Conversations decoded side by side; recurrent state is per slot.</summary>
+    public int Slots { get; init; } = 1;
+}
