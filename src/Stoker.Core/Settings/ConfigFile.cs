@@ -124,8 +124,8 @@ public static class ConfigFile
         return near.Distance <= 2 ? $"; did you mean '{near.Key}'?" : "";
     }
 
-    // Levenshtein distance over two rows; inputs are bounded first.
-    private static int Distance(string left, string right)
+    /// <summary>Levenshtein distance: letters to insert, delete or replace. Over 40 letters: far away.</summary>
+    public static int Distance(string left, string right)
     {
         if (left.Length > 40) return int.MaxValue;
         var previous = Enumerable.Range(0, right.Length + 1).ToArray();

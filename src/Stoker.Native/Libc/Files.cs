@@ -19,6 +19,18 @@ public static unsafe class Files
         if ((Errno)errno != Errno.InvalidArgument) throw new LibcException("fsync", path, errno);
     }
 
+    /// <summary>
+    /// Opens for reading and takes no lock: .NET's own open takes a shared flock, which fails on, and gets in the way of, a file that
+    /// is used as a lock.
+    /// </summary>
+    /// <exception cref="LibcException">It is absent (NoEntry), or cannot be opened.</exception>
+    public static SafeFileHandle OpenWithoutLock(string path)
+    {
+        const int readOnly = 0, closeOnExec = 0x80000, noFollow = 0x20000;
+        var fd = LibcNative.open(path, readOnly | closeOnExec | noFollow, 0);
+        return fd >= 0 ? new SafeFileHandle(fd, ownsHandle: true) : throw LibcException.Last("open", path);
+    }
+
     /// <summary>Makes a file's content durable.</summary>
     public static void Sync(SafeFileHandle file, string path)
     {

@@ -20,6 +20,10 @@ internal static unsafe partial class LibcNative
     [LibraryImport(Libc, SetLastError = true)]
     internal static partial int close(int fd);
 
+    // int close_range(unsigned int first, unsigned int last, unsigned int flags); glibc 2.34, Linux 5.11 for CLOEXEC
+    [LibraryImport(Libc, SetLastError = true)]
+    internal static partial int close_range(uint first, uint last, uint flags);
+
     // int fsync(int fd);
     [LibraryImport(Libc, SetLastError = true)]
     internal static partial int fsync(SafeFileHandle fd);

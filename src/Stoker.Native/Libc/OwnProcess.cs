@@ -23,6 +23,23 @@ public static unsafe class OwnProcess
         Redirect(2, standardErrorPath ?? "/dev/null", append: true);
     }
 
+    /// <summary>
+    /// Descriptors that a shell handed us (3 and above) close in programs we start. Without it a daemon started from a script would
+    /// hold the script's lock files and pipes for ever. Old kernels and C libraries that cannot: nothing happens.
+    /// </summary>
+    public static void KeepDescriptorsFromChildren()
+    {
+        const uint closeOnExec = 4;
+        try
+        {
+            _ = LibcNative.close_range(3, uint.MaxValue, closeOnExec);
+        }
+        catch (EntryPointNotFoundException)
+        {
+            // glibc before 2.34.
+        }
+    }
+
     /// <summary>A new session; false when this process leads its group already.</summary>
     public static bool TryStartSession() => LibcNative.setsid() >= 0;
 

@@ -1,0 +1,85 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Invocation;
+using Stoker.Cli.Output;
+
+namespace Stoker.Cli.Commands;
+
+/// <summary>Adds examples to each verb's help, and the exit codes to the program's.</summary>
+public static class HelpExamples
+{
+    private static readonly Dictionary<string, string[]> Examples = new()
+    {
+        ["stoker"] = ["stoker run tiny \"What is a blob?\"", "stoker run qwen2.5:0.5b", "stoker pull hf:Qwen/Qwen2.5-0.5B-Instruct-GGUF:Q8_0", "stoker ls"],
+        ["run"] =
+        [
+            "stoker run tiny                                     # chat",
+            "stoker run qwen2.5:0.5b \"Why is the sky blue?\"      # one answer",
+            "git diff | stoker run qwen2.5:3b \"Explain this:\" -  # - is standard input",
+            "stoker run ./model.gguf --temp 0 --seed 1 -v < prompt.txt",
+        ],
+        ["pull"] =
+        [
+            "stoker pull qwen2.5:0.5b llama3.2:3b",
+            "stoker pull hf:Qwen/Qwen2.5-0.5B-Instruct-GGUF:Q8_0",
+            "stoker pull ollama:qwen2.5:0.5b",
+            "stoker pull -d qwen2.5:7b      # in the background; then: stoker jobs",
+        ],
+        ["list"] = ["stoker ls", "stoker ls --json"],
+        ["show"] = ["stoker show qwen2.5:0.5b", "stoker show ./model.gguf --template"],
+        ["rm"] = ["stoker rm qwen2.5:0.5b"],
+        ["ps"] = ["stoker ps", "stoker ps --json"],
+        ["stop"] = ["stoker stop qwen2.5:0.5b", "stoker stop --all", "stoker serve --stop            # the daemon itself"],
+        ["jobs"] = ["stoker jobs", "stoker jobs --json"],
+        ["cancel"] = ["stoker cancel 3"],
+        ["serve"] =
+        [
+            "stoker serve                   # in the foreground; Ctrl-C ends it",
+            "stoker serve --detach --port 8080",
+            "STOKER_API_KEY=… stoker serve --host 0.0.0.0 --allow-host chat.example",
+            "stoker serve --stop",
+        ],
+        ["status"] = ["stoker status", "stoker status --json"],
+        ["health"] = ["stoker health"],
+        ["logs"] = ["stoker logs -f", "stoker logs -n 50 qwen2.5:0.5b"],
+        ["config"] = ["stoker config show", "stoker config set port 8080", "stoker config set sources ollama huggingface"],
+        ["set"] = ["stoker config set keep_alive 30m", "stoker config set allow_origins https://chat.example"],
+        ["completion"] =
+        [
+            "stoker completion bash > ~/.local/share/bash-completion/completions/stoker",
+            "stoker completion zsh > \"${fpath[1]}/_stoker\"",
+            "stoker completion fish > ~/.config/fish/completions/stoker.fish",
+        ],
+    };
+
+    /// <summary>Puts them behind the standard help of every command.</summary>
+    public static void AddTo(RootCommand root, CliConsole console)
+    {
+        foreach (var option in root.Options.OfType<HelpOption>())
+        {
+            if (option.Action is HelpAction standard) option.Action = new WithExamples(standard, console);
+        }
+    }
+
+    private sealed class WithExamples(HelpAction standard, CliConsole console) : SynchronousCommandLineAction
+    {
+        public override bool ClearsParseErrors => true;
+
+        public override int Invoke(ParseResult parseResult)
+        {
+            var code = standard.Invoke(parseResult);
+            var command = parseResult.CommandResult.Command;
+            var name = command is RootCommand ? "stoker" : command.Name;
+            if (Examples.TryGetValue(name, out var lines)) Write("Examples:", lines);
+            if (command is RootCommand) Write("Exit codes:", ExitCodes.Table.Select(static row => $"{row.Code,3}  {row.Meaning}"));
+            return code;
+        }
+
+        private void Write(string title, IEnumerable<string> lines)
+        {
+            console.Out.WriteLine(title);
+            foreach (var line in lines) console.Out.WriteLine("  " + line);
+            console.Out.WriteLine();
+        }
+    }
+}

@@ -1,0 +1,168 @@
+using System.CommandLine;
+using System.Globalization;
+using Stoker.Cli.Output;
+using Stoker.Core.Errors;
+using Stoker.Core.Models;
+using Stoker.Server.Admin.Contracts;
+
+namespace Stoker.Cli.Commands;
+
+/// <summary>Commands about one model: <c>show</c>, <c>rm</c>, <c>stop</c>; and <c>cancel</c> for a job.</summary>
+public static class ModelCommands
+{
+    public static Command Show(CliContext context, GlobalOptions global)
+    {
+        var model = ModelArgument.One(global, "An installed model, or a path.");
+        var json = ListCommands.JsonFlag();
+        var template = new Option<bool>("--template") { Description = "Print the chat template alone." };
+        var license = new Option<bool>("--license") { Description = "Print the licence alone." };
+        var command = new Command("show", "Show what a model is.") { model, json, template, license };
+        command.SetAction((parsed, _) => CommandRoot.RunAsync(context, async interrupts =>
+        {
+            using var client = await global.ConnectAsync(parsed, interrupts.Token);
+            var name = ModelArgument.Absolute(parsed.GetValue(model)!, context.Environment);
+            var report = await client.ShowAsync(name, interrupts.Token);
+            if (parsed.GetValue(json)) JsonOutput.Write(context.Console, report, static known => known.ModelReport);
+            else if (parsed.GetValue(template)) context.Console.Out.WriteLine(Only(report.ChatTemplate, "chat template", name));
+            else if (parsed.GetValue(license)) context.Console.Out.WriteLine(Only(report.License, "licence", name));
+            else Write(context.Console, report);
+            return ExitCodes.Ok;
+        }));
+        return command;
+    }
+
+    public static Command Remove(CliContext context, GlobalOptions global)
+    {
+        var models = ModelArgument.Several(global, "Installed models.");
+        var command = new Command("rm", "Remove models. Blobs that others share stay.") { models };
+        command.SetAction((parsed, _) => CommandRoot.RunAsync(context, async interrupts =>
+        {
+            using var client = await global.ConnectAsync(parsed, interrupts.Token);
+            foreach (var model in parsed.GetValue(models)!)
+            {
+                var removed = await client.RemoveAsync(model, interrupts.Token);
+                var freed = removed.FreedBytes is { } bytes ? bytes > 0 ? $" ({Units.Bytes(bytes)} freed)" : " (its blobs are shared with another model and stay)" : "";
+                context.Console.Out.WriteLine($"removed {Printable.Short(removed.Name)}{freed}");
+            }
+            return ExitCodes.Ok;
+        }));
+        return command;
+    }
+
+    public static Command Stop(CliContext context, GlobalOptions global)
+    {
+        var model = ModelArgument.Optional(global, "A loaded model.");
+        var all = new Option<bool>("--all") { Description = "Unload every model." };
+        var command = new Command("stop", "Unload a model after its running answer. The daemon goes on; `stoker serve --stop` ends it.") { model, all };
+        command.SetAction((parsed, _) => CommandRoot.RunAsync(context, async interrupts =>
+        {
+            var name = parsed.GetValue(model) is { } typed ? ModelArgument.Absolute(typed, context.Environment) : null;
+            if (name is null != parsed.GetValue(all))
+                throw new StokerException(ErrorKind.InvalidInput, "Say which model to unload, or --all. To end the daemon itself: stoker serve --stop");
+            using var client = await global.TryConnectAsync(parsed, interrupts.Token);
+            var unloaded = client is not null && (await client.UnloadAsync(name, interrupts.Token)).Unloaded;
+            if (!unloaded && name is not null) throw new StokerException(ErrorKind.NotFound, $"{Printable.Short(name)} is not loaded. `stoker ps` lists what is.");
+            context.Console.Note(unloaded ? $"unloaded {(name is null ? "every model" : Printable.Short(name))}" : "No model is loaded.");
+            return ExitCodes.Ok;
+        }));
+        return command;
+    }
+
+    public static Command Cancel(CliContext context, GlobalOptions global)
+    {
+        var ids = new Argument<string[]>("jobs") { Description = "Ids that `stoker jobs` shows.", HelpName = "JOB", Arity = ArgumentArity.OneOrMore };
+        var command = new Command("cancel", "End jobs, e.g. a download.") { ids };
+        command.SetAction((parsed, _) => CommandRoot.RunAsync(context, async interrupts =>
+        {
+            using var client = await global.TryConnectAsync(parsed, interrupts.Token)
+                ?? throw new StokerException(ErrorKind.NotFound, "No daemon runs, so there are no jobs.");
+            foreach (var id in parsed.GetValue(ids)!)
+            {
+                var job = await client.CancelJobAsync(id, interrupts.Token);
+                context.Console.Note(job.HasEnded ? $"{job.Id} had ended already ({job.State.ToString().ToLowerInvariant()})" : $"cancelling {job.Id} ({Printable.Short(job.Title)})");
+            }
+            return ExitCodes.Ok;
+        }));
+        return command;
+    }
+
+    private static string Only(string? text, string what, string model) =>
+        text ?? throw new StokerException(ErrorKind.NotFound, $"{Printable.Short(model)} carries no {what}.");
+
+    private static void Write(CliConsole console, ModelReport report)
+    {
+        foreach (var (name, value) in Lines(report))
+        {
+            if (value is { Length: > 0 }) console.Out.WriteLine($"{TextWidth.Pad(name, 14)}{value}");
+        }
+        if (report.Files.Count == 0) return;
+        console.Out.WriteLine();
+        var table = new Table("FILE", "ROLE", "SIZE", "DIGEST") { RightAligned = new HashSet<int> { 2 } };
+        foreach (var file in report.Files)
+            table.Add(Printable.Short(file.Name), file.Role.ToString().ToLowerInvariant(), file.SizeBytes is { } size ? Units.Bytes(size) : "?", file.Digest ?? "unknown until verified");
+        table.Write(console);
+    }
+
+    private static IEnumerable<(string Name, string? Value)> Lines(ModelReport report)
+    {
+        var model = report.Summary;
+        yield return ("name", Printable.Short(model.Name));
+        yield return ("short names", Printable.Short(string.Join(", ", model.Aliases.Where(alias => alias != model.Name))));
+        yield return ("title", Printable.Short(report.Title));
+        yield return ("source", SourceName(model.Source) + (model.Revision is { } revision ? $" at {Printable.Short(revision)}" : ""));
+        yield return ("architecture", Printable.Short(report.Architecture));
+        yield return ("parameters", report.Parameters is { } count ? Units.Parameters(count) : null);
+        yield return ("quantisation", Printable.Short(report.Quantisation));
+        yield return ("context", report.ContextTokens is { } tokens ? string.Create(CultureInfo.InvariantCulture, $"{tokens} tokens (trained)") : null);
+        yield return ("layers", Number(report.Layers));
+        yield return ("embedding", Number(report.EmbeddingLength));
+        yield return ("tokenizer", Tokenizer(report));
+        yield return ("tensors", Number(report.Tensors));
+        yield return ("template", report.ChatTemplate is { } template ? string.Create(CultureInfo.InvariantCulture, $"{template.Length} characters (--template prints it)") : "none: a base model");
+        yield return ("licence", License(report.License));
+        yield return ("defaults", Defaults(report.Defaults));
+        yield return ("size", Units.Bytes(model.SizeBytes));
+        yield return ("problem", Printable.Short(report.Problem, 400));
+    }
+
+    private static string SourceName(ModelSourceKind source) => source switch
+    {
+        ModelSourceKind.HuggingFace => "Hugging Face",
+        ModelSourceKind.Ollama => "Ollama",
+        ModelSourceKind.Url => "an address",
+        ModelSourceKind.S3 => "S3",
+        ModelSourceKind.File => "a file of this machine, used in place",
+        ModelSourceKind.Builtin => "ships with Stoker",
+        _ => source.ToString(),
+    };
+
+    private static string? Tokenizer(ModelReport report) =>
+        report.Tokenizer is null ? null : Printable.Short(report.Tokenizer) + (report.VocabularySize is { } size ? string.Create(CultureInfo.InvariantCulture, $", {size} tokens") : "");
+
+    private static string? License(string? license)
+    {
+        if (string.IsNullOrEmpty(license)) return null;
+        var first = license.TrimStart().Split('\n', 2)[0];
+        return Printable.Short(first) + (license.Trim().Contains('\n', StringComparison.Ordinal) ? " … (--license prints it)" : "");
+    }
+
+    private static string? Defaults(ModelDefaults? defaults)
+    {
+        if (defaults is null) return null;
+        var parts = new List<string>();
+        void Add(string name, IFormattable? value)
+        {
+            if (value is not null) parts.Add($"{name} {value.ToString(null, CultureInfo.InvariantCulture)}");
+        }
+        Add("temperature", defaults.Temperature);
+        Add("top-k", defaults.TopK);
+        Add("top-p", defaults.TopP);
+        Add("min-p", defaults.MinP);
+        Add("repeat penalty", defaults.RepeatPenalty);
+        Add("context", defaults.ContextTokens);
+        if (defaults.Stop.Count > 0) parts.Add("stop " + string.Join(" ", defaults.Stop.Select(static stop => $"'{Printable.Short(stop, 40)}'")));
+        return string.Join(", ", parts);
+    }
+
+    private static string? Number(long? value) => value?.ToString(CultureInfo.InvariantCulture);
+}

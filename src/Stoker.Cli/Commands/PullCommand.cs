@@ -1,0 +1,126 @@
+using System.CommandLine;
+using Stoker.Cli.Client;
+using Stoker.Cli.Output;
+using Stoker.Core.Errors;
+using Stoker.Core.Jobs;
+using Stoker.Core.Settings;
+using Stoker.Server.Admin.Contracts;
+
+namespace Stoker.Cli.Commands;
+
+/// <summary><c>stoker pull</c>: fetches models as jobs of the daemon and shows their progress.</summary>
+public static class PullCommand
+{
+    public static Command Create(CliContext context, GlobalOptions global)
+    {
+        var models = ModelArgument.Several(global, "What to fetch: qwen2.5:0.5b, hf:org/repo:Q8_0, ollama:name, https://…");
+        var source = SourceOption();
+        var background = new Option<bool>("--detach", "-d") { Description = "Start the jobs and return; `stoker jobs` shows them." };
+        var command = new Command("pull", "Fetch models and verify them.") { models, source, background };
+        command.SetAction((parsed, _) => CommandRoot.RunAsync(context, async interrupts =>
+        {
+            using var client = await global.ConnectAsync(parsed, interrupts.Token);
+            var pull = new PullFlow(context, client, parsed.GetValue(source));
+            return await pull.RunAsync(parsed.GetValue(models)!, parsed.GetValue(background), interrupts.Token);
+        }));
+        return command;
+    }
+
+    public static Option<string?> SourceOption()
+    {
+        var source = new Option<string?>("--source") { Description = "Where short names are looked for, instead of the configured order.", HelpName = "huggingface|ollama" };
+        source.AcceptOnlyFromAmong("huggingface", "ollama");
+        return source;
+    }
+}
+
+/// <summary>Starts pulls and watches them to their end.</summary>
+public sealed class PullFlow(CliContext context, DaemonClient client, string? source)
+{
+    /// <summary>Fetches all, at once; the exit code is that of the first that failed.</summary>
+    public async Task<int> RunAsync(IReadOnlyList<string> references, bool detach, CancellationToken cancellationToken)
+    {
+        var jobs = new List<JobSnapshot>();
+        foreach (var reference in references.Distinct()) jobs.Add(await StartAsync(reference, cancellationToken));
+        if (detach)
+        {
+            foreach (var job in jobs) context.Console.Out.WriteLine($"{job.Id}  {Printable.Short(job.Title)}");
+            return ExitCodes.Ok;
+        }
+        var ended = await WatchAsync(jobs, cancellationToken);
+        foreach (var job in ended.Where(static job => job.Failure is not null)) context.Console.Note($"stoker: {Printable.Short(job.Title)}: {job.Failure!.Message}");
+        return ended.Select(CodeOf).FirstOrDefault(static code => code != ExitCodes.Ok);
+    }
+
+    /// <summary>Fetches one and gives its final state. A failure is its exception.</summary>
+    public async Task<JobSnapshot> FetchAsync(string reference, CancellationToken cancellationToken)
+    {
+        var ended = (await WatchAsync([await StartAsync(reference, cancellationToken)], cancellationToken))[0];
+        if (ended.Failure is { } failure) throw new StokerException(failure.Kind, failure.Message);
+        if (ended.State == JobState.Cancelled) throw new StokerException(ErrorKind.Cancelled, $"The job that fetches {Printable.Short(reference)} was cancelled.");
+        return ended;
+    }
+
+    private Task<JobSnapshot> StartAsync(string reference, CancellationToken cancellationToken)
+    {
+        var request = new PullRequest
+        {
+            Reference = ModelArgument.Absolute(reference, context.Environment),
+            Source = source,
+            Access = AccessOf(CallerEnvironment.Read(context.Environment)),
+        };
+        return client.PullAsync(request, cancellationToken);
+    }
+
+    private async Task<IReadOnlyList<JobSnapshot>> WatchAsync(IReadOnlyList<JobSnapshot> jobs, CancellationToken cancellationToken)
+    {
+        var view = new JobView(context.Console, context.Time);
+        using var oneAtATime = new SemaphoreSlim(1);
+        try
+        {
+            return await Task.WhenAll(jobs.Select(job => WatchAsync(job, view, oneAtATime, cancellationToken)));
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            var ids = string.Join(' ', jobs.Select(static job => job.Id));
+            context.Console.Note($"The download goes on in the background. See it: stoker jobs   End it: stoker cancel {ids}");
+            throw;
+        }
+    }
+
+    private async Task<JobSnapshot> WatchAsync(JobSnapshot job, JobView view, SemaphoreSlim oneAtATime, CancellationToken cancellationToken)
+    {
+        var last = job;
+        await foreach (var snapshot in client.WatchJobAsync(job.Id, cancellationToken))
+        {
+            last = snapshot;
+            await oneAtATime.WaitAsync(cancellationToken);
+            try
+            {
+                view.Update(snapshot);
+            }
+            finally
+            {
+                oneAtATime.Release();
+            }
+        }
+        return last;
+    }
+
+    private static int CodeOf(JobSnapshot job) => job.State switch
+    {
+        JobState.Done => ExitCodes.Ok,
+        JobState.Cancelled => ExitCodes.Interrupted,
+        _ => ExitCodes.Of(job.Failure?.Kind ?? ErrorKind.Internal),
+    };
+
+    private static PullAccess AccessOf(CallerEnvironment caller) => new()
+    {
+        HuggingFaceToken = caller.HuggingFaceToken,
+        HuggingFaceEndpoint = caller.HuggingFaceEndpoint,
+        OllamaRegistry = caller.OllamaRegistry,
+        Proxy = caller.Proxy,
+        NoProxy = caller.NoProxy,
+        Offline = caller.Offline,
+    };
+}

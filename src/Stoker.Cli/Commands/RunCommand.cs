@@ -1,0 +1,86 @@
+using System.CommandLine;
+using Stoker.Cli.Client;
+using Stoker.Cli.Output;
+using Stoker.Core.Errors;
+using Stoker.Core.Models;
+using Stoker.Server.OpenAi.Contracts;
+
+namespace Stoker.Cli.Commands;
+
+/// <summary><c>stoker run</c>: one answer, or a chat; fetches what is missing first.</summary>
+public static class RunCommand
+{
+    private const int MaxInputChars = 8 << 20;
+
+    public static Command Create(CliContext context, GlobalOptions global)
+    {
+        var model = ModelArgument.One(global, "Which model: tiny, qwen2.5:0.5b, hf:org/repo:Q8_0, ./model.gguf …");
+        var prompt = new Argument<string[]>("prompt")
+        {
+            Description = "What to ask; `-` stands for standard input. Without one: standard input, or a chat at a terminal.",
+            HelpName = "PROMPT",
+            Arity = ArgumentArity.ZeroOrMore,
+        };
+        var flags = new RunFlags();
+        var command = new Command("run", "Answer a prompt, or chat. Fetches and loads the model when needed.") { model, prompt };
+        flags.AddTo(command);
+        command.SetAction((parsed, _) => CommandRoot.RunAsync(context, async interrupts =>
+        {
+            var options = flags.Read(parsed);
+            var name = ModelArgument.Absolute(parsed.GetValue(model)!, context.Environment);
+            var text = await PromptAsync(context.Console, parsed.GetValue(prompt)!, interrupts.Token);
+            using var client = await global.ConnectAsync(parsed, interrupts.Token);
+            var time = new TimeLine();
+            var installed = await FindOrFetchAsync(context, client, name, options, time, interrupts.Token);
+            var printer = new AnswerPrinter(context, client, options with { Template = options.Template with { Model = installed } });
+            if (text is null) return await new ChatLoop(context, printer, installed, options.System).RunAsync(interrupts);
+
+            List<ChatTurn> turns = options.System is { } system ? [new ChatTurn("system", system)] : [];
+            turns.Add(new ChatTurn("user", text));
+            var answer = await printer.PrintAsync(turns, time, interrupts.Token);
+            return answer.Interrupted ? ExitCodes.Interrupted : ExitCodes.Ok;
+        }));
+        return command;
+    }
+
+    /// <summary>The prompt, or null for a chat.</summary>
+    private static async Task<string?> PromptAsync(CliConsole console, string[] words, CancellationToken cancellationToken)
+    {
+        if (words.Length == 0 && console.InIsTerminal) return null;
+        var needsInput = words.Length == 0 || words.Contains("-");
+        var input = needsInput ? await ReadInputAsync(console.In, cancellationToken) : "";
+        var text = words.Length == 0 ? input : string.Join(' ', words.Select(word => word == "-" ? input : word));
+        if (string.IsNullOrWhiteSpace(text))
+            throw new StokerException(ErrorKind.InvalidInput, "The prompt is empty: write it after the model's name, or pipe it in.");
+        return text;
+    }
+
+    private static async Task<string> ReadInputAsync(TextReader input, CancellationToken cancellationToken)
+    {
+        var text = new System.Text.StringBuilder();
+        var buffer = new char[16 * 1024];
+        int count;
+        while ((count = await input.ReadAsync(buffer, cancellationToken)) > 0)
+        {
+            text.Append(buffer, 0, count);
+            if (text.Length > MaxInputChars) throw new StokerException(ErrorKind.TooLarge, $"Standard input has more than {Units.Bytes(MaxInputChars)} of text, more than any context holds.");
+        }
+        return text.ToString().TrimEnd('\n', '\r');
+    }
+
+    /// <summary>The name under which the model is installed, after fetching it when it is not.</summary>
+    private static async Task<string> FindOrFetchAsync(CliContext context, DaemonClient client, string name, RunOptions options, TimeLine time, CancellationToken cancellationToken)
+    {
+        if (await client.TryShowAsync(name, cancellationToken) is { } installed && IsFrom(installed.Summary.Source, options.Source)) return installed.Summary.Name;
+        var job = await new PullFlow(context, client, options.Source).FetchAsync(name, cancellationToken);
+        time.Take(job.Progress);
+        return job.Result ?? name;
+    }
+
+    private static bool IsFrom(ModelSourceKind kind, string? source) => source switch
+    {
+        "huggingface" => kind == ModelSourceKind.HuggingFace,
+        "ollama" => kind == ModelSourceKind.Ollama,
+        _ => true,
+    };
+}

@@ -1,0 +1,102 @@
+using System.CommandLine;
+using Stoker.Core.Errors;
+using Stoker.Core.Settings;
+using Stoker.Server.OpenAi.Contracts;
+
+namespace Stoker.Cli.Commands;
+
+/// <summary>What <c>stoker run</c> was asked for, beside model and prompt.</summary>
+public sealed record RunOptions
+{
+    public string? System { get; init; }
+    public string? Source { get; init; }
+    public bool Verbose { get; init; }
+
+    /// <summary>Everything of the request but its messages.</summary>
+    public required ChatRequest Template { get; init; }
+}
+
+/// <summary>The flags of <c>stoker run</c>.</summary>
+public sealed class RunFlags
+{
+    private readonly Option<string?> _system = new("--system") { Description = "What the model is told before anything else.", HelpName = "text" };
+    private readonly Option<string?> _source = PullCommand.SourceOption();
+    private readonly Option<float?> _temperature = new("--temp") { Description = "Randomness; 0 always takes the likeliest token. [default: the model's, else 0.8]", HelpName = "0..5" };
+    private readonly Option<int?> _topK = new("--top-k") { Description = "Choose among so many tokens; 0 switches it off. [default: the model's, else 40]", HelpName = "number" };
+    private readonly Option<float?> _topP = new("--top-p") { Description = "Choose among the likeliest tokens of this much probability. [default: the model's, else 0.95]", HelpName = "0..1" };
+    private readonly Option<float?> _minP = new("--min-p") { Description = "Drop tokens less likely than this share of the likeliest. [default: the model's, else 0.05]", HelpName = "0..1" };
+    private readonly Option<float?> _repeatPenalty = new("--repeat-penalty") { Description = "Make recent tokens less likely; 1 switches it off. [default: the model's, else 1]", HelpName = "number" };
+    private readonly Option<uint?> _seed = new("--seed") { Description = "The same seed, prompt and model give the same answer. [default: random]", HelpName = "number" };
+    private readonly Option<int?> _maxTokens = new("--max-tokens", "-n") { Description = "Longest answer, in tokens. [default: to the context's end]", HelpName = "number" };
+    private readonly Option<string[]> _stop = new("--stop") { Description = "End the answer before this text; may be given several times.", HelpName = "text" };
+    private readonly Option<int?> _context = new("--ctx") { Description = "Context in tokens. [default: min(trained, 8192)]", HelpName = "number" };
+    private readonly Option<int?> _threads = new("--threads") { Description = "Threads that decode. [default: physical cores]", HelpName = "number" };
+    private readonly Option<string?> _keepAlive = new("--keep-alive") { Description = "How long the model stays loaded afterwards: 10m, 0, -1 (for ever).", HelpName = "duration" };
+    private readonly Option<string?> _grammar = new("--grammar") { Description = "File with a GBNF grammar that the answer follows.", HelpName = "file" };
+    private readonly Option<string?> _chatTemplate = new("--chat-template") { Description = "A built-in chat template instead of the model's own, e.g. chatml.", HelpName = "name" };
+    private readonly Option<bool> _verbose = new("--verbose", "-v") { Description = "Show what each step took, and tokens per second." };
+
+    public void AddTo(Command command)
+    {
+        Option[] all = [_system, _temperature, _topK, _topP, _minP, _repeatPenalty, _seed, _maxTokens, _stop, _context, _threads, _keepAlive, _grammar, _chatTemplate, _source, _verbose];
+        foreach (var option in all) command.Add(option);
+    }
+
+    /// <exception cref="StokerException">InvalidInput or Io: the keep-alive or the grammar file.</exception>
+    public RunOptions Read(ParseResult parsed) => new()
+    {
+        System = parsed.GetValue(_system),
+        Source = parsed.GetValue(_source),
+        Verbose = parsed.GetValue(_verbose),
+        Template = new ChatRequest
+        {
+            Model = "",
+            Messages = [],
+            Stream = true,
+            StreamOptions = new StreamOptions(IncludeUsage: true),
+            Temperature = parsed.GetValue(_temperature),
+            TopK = parsed.GetValue(_topK),
+            TopP = parsed.GetValue(_topP),
+            MinP = parsed.GetValue(_minP),
+            RepeatPenalty = parsed.GetValue(_repeatPenalty),
+            Seed = parsed.GetValue(_seed),
+            MaxCompletionTokens = parsed.GetValue(_maxTokens),
+            Stop = parsed.GetValue(_stop) is { Length: > 0 } stop ? stop : null,
+            Grammar = ReadGrammar(parsed.GetValue(_grammar)),
+            ChatTemplate = parsed.GetValue(_chatTemplate),
+            Stoker = new StokerExtension
+            {
+                Progress = true,
+                ContextTokens = parsed.GetValue(_context),
+                Threads = parsed.GetValue(_threads),
+                KeepAliveS = ParseKeepAlive(parsed.GetValue(_keepAlive)),
+            },
+        },
+    };
+
+    private static double? ParseKeepAlive(string? text)
+    {
+        if (text is null) return null;
+        try
+        {
+            return SettingText.ParseDuration(text).TotalSeconds;
+        }
+        catch (FormatException problem)
+        {
+            throw new StokerException(ErrorKind.InvalidInput, $"--keep-alive: {problem.Message}", problem);
+        }
+    }
+
+    private static string? ReadGrammar(string? path)
+    {
+        if (path is null) return null;
+        try
+        {
+            return File.ReadAllText(path);
+        }
+        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
+        {
+            throw new StokerException(ErrorKind.Io, $"The grammar cannot be read: {problem.Message}", problem);
+        }
+    }
+}
