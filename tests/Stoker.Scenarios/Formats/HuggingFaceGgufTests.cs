@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text;
 using Stoker.Core.Formats.Gguf;
@@ -55,7 +54,7 @@ public sealed class HuggingFaceGgufTests : IDisposable
     [InlineData("llama-spm")]
     [InlineData("phi-3")]
     public async Task Metadata_OfRealVocabularies_IsTheSame(string name) =>
-        await CompareAsync(Path.Combine(Repository(), "tests/data/vocab", name + ".gguf"));
+        await CompareAsync(Path.Combine(BuiltProgram.Repository, "tests/data/vocab", name + ".gguf"));
 
     private static async Task CompareAsync(string path)
     {
@@ -96,6 +95,4 @@ public sealed class HuggingFaceGgufTests : IDisposable
     }
 
     private static string Hex(double number) => BitConverter.DoubleToInt64Bits(number).ToString("x16", CultureInfo.InvariantCulture);
-
-    private static string Repository([CallerFilePath] string path = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(path)!, "../../.."));
 }
