@@ -1,0 +1,29 @@
+using Stoker.Core.Models;
+using Stoker.Core.Progress;
+
+namespace Stoker.Engine;
+
+/// <summary>What the engine asks of supply. Thread-safe.</summary>
+public interface IModelSource
+{
+    /// <summary>Models that can be named without fetching anything, newest first.</summary>
+    Task<IReadOnlyList<ModelManifest>> ListAsync(CancellationToken cancellationToken);
+
+    /// <summary>What a name means here, or null; a path for the owner alone.</summary>
+    Task<ModelManifest?> FindAsync(string name, CallerTrust trust, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Fetches again what an installed model has lost. Only for callers who may pull; others are told who can.
+    /// </summary>
+    Task FetchMissingAsync(ModelManifest manifest, CallerTrust trust, IProgress<StageProgress> progress, CancellationToken cancellationToken);
+
+    /// <summary>Holds the model's files for as long as it is loaded.</summary>
+    Task<IModelHold> HoldAsync(ModelManifest manifest, CancellationToken cancellationToken);
+}
+
+/// <summary>Files that stay where they are until this is disposed.</summary>
+public interface IModelHold : IDisposable
+{
+    /// <summary>Absolute paths of the weights in the order of their split numbers.</summary>
+    IReadOnlyList<string> WeightPaths { get; }
+}

@@ -1,0 +1,238 @@
+using Stoker.Core.Errors;
+using Stoker.Core.Models;
+
+namespace Stoker.Engine.Runners;
+
+/// <summary>
+/// The loaded model and whose turn it is. One request loads or decodes at a time; whoever has the turn may change what is
+/// loaded. Idle models are unloaded after their keep-alive, and a runner that ended by itself is cleared away. Thread-safe.
+/// </summary>
+public sealed class RunnerPool : IAsyncDisposable
+{
+    private readonly RunnerPoolOptions _options;
+    private readonly TimeProvider _time;
+    private readonly TurnQueue _turns;
+    private readonly CrashRecord _crashes;
+    private readonly ITimer _idleTimer;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly Lock _lock = new();
+    private readonly HashSet<Task> _housekeeping = [];
+
+    // Changed by whoever has the turn, read by anyone, both under _lock.
+    private RunningModel? _current;
+    private (ModelManifest Manifest, LoadOptions Options)? _loading;
+    private bool _answering;
+    private bool _unloading;
+    private DateTimeOffset? _unloadsAt;
+
+    public RunnerPool(RunnerPoolOptions options, TimeProvider time)
+    {
+        _options = options;
+        _time = time;
+        _turns = new TurnQueue(options.QueueLength, time);
+        _crashes = new CrashRecord(time);
+        _idleTimer = time.CreateTimer(_ => Keep(UnloadIdleAsync()), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+    }
+
+    public RunnerPoolOptions Options => _options;
+
+    /// <summary>Waits for the turn to load and decode.</summary>
+    /// <exception cref="StokerException">Busy.</exception>
+    public Task<TurnQueue.Turn> EnterAsync(CancellationToken cancellationToken) => _turns.EnterAsync(first: false, cancellationToken);
+
+    /// <summary>The loaded model, if its runner lives. Call with the turn.</summary>
+    public RunningModel? Current
+    {
+        get
+        {
+            lock (_lock) return _current is { } current && !current.Runner.Gone.IsCompleted ? current : null;
+        }
+    }
+
+    /// <summary>Says that a model is about to be loaded, for lists. Call with the turn.</summary>
+    /// <exception cref="StokerException">Unavailable: it crashed too often just now.</exception>
+    public void BeginLoad(ModelManifest manifest, LoadOptions options)
+    {
+        _crashes.Check(manifest.Name);
+        lock (_lock) _loading = (manifest, options);
+    }
+
+    /// <summary>Unloads what is loaded. Call with the turn.</summary>
+    public async Task UnloadCurrentAsync()
+    {
+        RunningModel? current;
+        lock (_lock)
+        {
+            current = _current;
+            _unloading = current is not null;
+            _unloadsAt = null;
+        }
+        if (current is null) return;
+        try
+        {
+            await current.DisposeAsync();
+            _options.Log?.Invoke($"Unloaded {current.Manifest.Name} (runner {current.Runner.ProcessId}).");
+        }
+        finally
+        {
+            lock (_lock)
+            {
+                _current = null;
+                _unloading = false;
+            }
+        }
+    }
+
+    /// <summary>The load ended: with a model, or null after a failure. Call with the turn.</summary>
+    public void EndLoad(RunningModel? loaded)
+    {
+        lock (_lock)
+        {
+            _loading = null;
+            if (loaded is null) return;
+            _current = loaded;
+        }
+        _options.Log?.Invoke($"Loaded {loaded.Manifest.Name}: {loaded.Report.Description}, context {loaded.Report.ContextTokens}, {loaded.Report.Threads} threads, {loaded.Report.LoadMs:0} ms (runner {loaded.Runner.ProcessId}).");
+        Keep(WatchAsync(loaded));
+    }
+
+    /// <summary>A runner that ended before its model was loaded.</summary>
+    public void NoteCrash(ModelManifest manifest, string reason)
+    {
+        _crashes.Note(manifest.Name, reason);
+        _options.Log?.Invoke(reason);
+    }
+
+    /// <summary>An answer begins. Call with the turn.</summary>
+    public void BeginAnswer()
+    {
+        lock (_lock)
+        {
+            _answering = true;
+            _unloadsAt = null;
+        }
+    }
+
+    /// <summary>An answer ended, however. Call with the turn, before giving it back.</summary>
+    public async Task EndAnswerAsync(TimeSpan? keepAlive)
+    {
+        var keep = keepAlive ?? _options.KeepAlive;
+        lock (_lock)
+        {
+            _answering = false;
+            if (_current is null) return;
+            _current.Answers++;
+            _unloadsAt = keep < TimeSpan.Zero ? null : _time.GetUtcNow() + keep;
+        }
+        if (keep == TimeSpan.Zero && _turns.Waiting == 0) await UnloadCurrentAsync();
+        else if (keep >= TimeSpan.Zero) _idleTimer.Change(keep, Timeout.InfiniteTimeSpan);
+    }
+
+    /// <summary>Unloads a model (null: whatever is loaded) after its running answer. False: it was not loaded.</summary>
+    public async Task<bool> UnloadAsync(string? model, CancellationToken cancellationToken)
+    {
+        lock (_lock)
+        {
+            if (!IsLoadedAs(model)) return false;
+        }
+        using var turn = await _turns.EnterAsync(first: true, cancellationToken);
+        lock (_lock)
+        {
+            if (!IsLoadedAs(model)) return false;
+        }
+        await UnloadCurrentAsync();
+        return true;
+    }
+
+    public IReadOnlyList<LoadedModel> List()
+    {
+        var waiting = _turns.Waiting;
+        lock (_lock)
+        {
+            if (_loading is { } loading)
+                return [new LoadedModel { Name = loading.Manifest.Name, State = LoadedState.Loading, Requests = 1 + waiting }];
+            if (_current is not { } current || current.Runner.Gone.IsCompleted) return [];
+            return
+            [
+                new LoadedModel
+                {
+                    Name = current.Manifest.Name,
+                    State = _unloading ? LoadedState.Unloading : _answering ? LoadedState.Answering : LoadedState.Idle,
+                    Pid = current.Runner.ProcessId,
+                    ContextTokens = current.Report.ContextTokens,
+                    Threads = current.Report.Threads,
+                    ReservedBytes = current.ReservedBytes,
+                    Requests = (_answering ? 1 : 0) + waiting,
+                    UnloadsAt = _unloadsAt,
+                    Answers = current.Answers,
+                },
+            ];
+        }
+    }
+
+    /// <summary>Ends the runner at once, and its answer with it.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (_stop.IsCancellationRequested) return;
+        await _stop.CancelAsync();
+        await _idleTimer.DisposeAsync();
+        RunningModel? current;
+        lock (_lock) current = _current;
+        if (current is not null) await current.DisposeAsync();
+        Task[] housekeeping;
+        lock (_lock) housekeeping = [.. _housekeeping];
+        await Task.WhenAll(housekeeping);
+        _stop.Dispose();
+    }
+
+    private bool IsLoadedAs(string? model)
+    {
+        var manifest = _current?.Manifest ?? _loading?.Manifest;
+        return manifest is not null && (model is null || manifest.Name == model || manifest.Aliases.Contains(model, StringComparer.Ordinal));
+    }
+
+    private async Task UnloadIdleAsync()
+    {
+        // Busy: the end of that answer sets the clock anew.
+        using var turn = _turns.TryEnter();
+        if (turn is null) return;
+        lock (_lock)
+        {
+            if (_unloadsAt is not { } at || at > _time.GetUtcNow()) return;
+        }
+        await UnloadCurrentAsync();
+    }
+
+    // Notes a runner's own end, and frees what was held for it as soon as nobody is in the middle of using it.
+    private async Task WatchAsync(RunningModel running)
+    {
+        await running.Runner.Gone;
+        if (running.IsUnloading || _stop.IsCancellationRequested) return;
+        NoteCrash(running.Manifest, running.Runner.EndReason);
+        try
+        {
+            using var turn = await _turns.EnterAsync(first: true, _stop.Token);
+            bool isCurrent;
+            lock (_lock) isCurrent = ReferenceEquals(_current, running);
+            if (isCurrent) await UnloadCurrentAsync();
+        }
+        catch (OperationCanceledException)
+        {
+            // the pool is disposed, and the model with it
+        }
+    }
+
+    private void Keep(Task task)
+    {
+        lock (_lock) _housekeeping.Add(task);
+        _ = task.ContinueWith(
+            done =>
+            {
+                lock (_lock) _housekeeping.Remove(done);
+                if (done.Exception is { } error) _options.Log?.Invoke($"Housekeeping failed: {error.GetBaseException().Message}");
+            },
+            CancellationToken.None,
+            TaskContinuationOptions.ExecuteSynchronously,
+            TaskScheduler.Default);
+    }
+}

@@ -1,0 +1,19 @@
+namespace Stoker.Engine.Runners;
+
+/// <summary>What a user sets about loading and waiting.</summary>
+public sealed record RunnerPoolOptions
+{
+    public required RunnerStart Start { get; init; }
+
+    /// <summary>Requests that may wait.</summary>
+    public int QueueLength { get; init; } = 64;
+
+    /// <summary>How long a model stays loaded after an answer, when the request does not say. Zero: not at all. Negative: for ever.</summary>
+    public TimeSpan KeepAlive { get; init; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>How models are loaded, when the request does not say.</summary>
+    public LoadOptions Load { get; init; } = new();
+
+    /// <summary>Gets one line for each event and each line a runner writes.</summary>
+    public Action<string>? Log { get; init; }
+}

@@ -1,0 +1,48 @@
+using Stoker.Core.Budget;
+using Stoker.Core.Models;
+using Stoker.Engine.Protocol;
+
+namespace Stoker.Engine.Runners;
+
+/// <summary>A loaded model: its process, the files it holds and the memory that is set aside for it. Disposing unloads it.</summary>
+public sealed class RunningModel : IAsyncDisposable
+{
+    private readonly IModelHold _files;
+    private readonly MemoryLease _memory;
+
+    public RunningModel(ModelManifest manifest, string identity, LoadOptions options, Runner runner, LoadedReport report, IModelHold files, MemoryLease memory)
+    {
+        Manifest = manifest;
+        Identity = identity;
+        Options = options;
+        Runner = runner;
+        Report = report;
+        _files = files;
+        _memory = memory;
+    }
+
+    public ModelManifest Manifest { get; }
+
+    /// <summary>Says which bytes were loaded; another one means the file was replaced (<see cref="FileIdentity"/>).</summary>
+    public string Identity { get; }
+
+    /// <summary>How it was asked to be loaded.</summary>
+    public LoadOptions Options { get; }
+    public Runner Runner { get; }
+    public LoadedReport Report { get; }
+    public long ReservedBytes => _memory.Estimate.TotalBytes;
+
+    /// <summary>Answers finished.</summary>
+    public long Answers { get; set; }
+
+    /// <summary>True once we ended it ourselves: its end is no crash.</summary>
+    public bool IsUnloading { get; private set; }
+
+    public async ValueTask DisposeAsync()
+    {
+        IsUnloading = true;
+        await Runner.DisposeAsync();
+        _files.Dispose();
+        _memory.Dispose();
+    }
+}
