@@ -46,6 +46,15 @@ public sealed class ChildLink : IAsyncDisposable
     /// <summary>Completes when the child is gone, for whatever reason. Never faults.</summary>
     public Task Gone => _gone.Task;
 
+    /// <summary>How the child ended, with its last lines; null while it lives.</summary>
+    public string? EndReason
+    {
+        get
+        {
+            lock (_callsLock) return _goneError?.Message;
+        }
+    }
+
     /// <summary>Starts a child and waits for its hello.</summary>
     /// <exception cref="StokerException">Unavailable: it does not start, ends early, or is not the program we started; with its last lines.</exception>
     public static Task<ChildLink> StartAsync(ChildStart start, TimeProvider time, CancellationToken cancellationToken) =>

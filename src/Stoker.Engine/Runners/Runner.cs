@@ -25,6 +25,9 @@ public sealed class Runner : IAsyncDisposable
     /// <summary>Completes when the process is gone, for whatever reason. Never faults.</summary>
     public Task Gone => _link.Gone;
 
+    /// <summary>Once it is gone: how it ended, with its last lines.</summary>
+    public string EndReason => _link.EndReason ?? "The runner lives.";
+
     /// <summary>Starts the process; it has no model yet.</summary>
     /// <exception cref="StokerException">Unavailable, with its last lines.</exception>
     public static async Task<Runner> StartAsync(RunnerStart start, Action<string>? log, TimeProvider time, CancellationToken cancellationToken)

@@ -193,12 +193,17 @@ public sealed class RunnerPool : IAsyncDisposable
 
     private async Task UnloadIdleAsync()
     {
-        // Busy: the end of that answer sets the clock anew.
         using var turn = _turns.TryEnter();
-        if (turn is null) return;
         lock (_lock)
         {
+            // Null: an answer is running, and its end sets the clock anew.
             if (_unloadsAt is not { } at || at > _time.GetUtcNow()) return;
+        }
+        if (turn is null)
+        {
+            // Somebody is about to use it, or to leave without using it.
+            _idleTimer.Change(TimeSpan.FromSeconds(1), Timeout.InfiniteTimeSpan);
+            return;
         }
         await UnloadCurrentAsync();
     }

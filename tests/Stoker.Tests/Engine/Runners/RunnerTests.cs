@@ -1,25 +1,253 @@
+using Stoker.Core.Errors;
 using Stoker.Engine.Protocol;
 using Stoker.Engine.Runners;
+using Stoker.Native.Libc;
 
 namespace Stoker.Tests.Engine.Runners;
 
-public sealed class RunnerTests
+/// <summary>One real runner process at a time: what it answers and how it fails.</summary>
+public sealed class RunnerTests : IDisposable
 {
+    private readonly TempFolder _folder = new();
+    private readonly CancellationToken _cancellation = TestContext.Current.CancellationToken;
+
+    public void Dispose() => _folder.Dispose();
+
     [Fact]
     public async Task PlainPath_ThroughARunner_GivesText()
     {
-        using var folder = new TempFolder();
-        var cancellationToken = TestContext.Current.CancellationToken;
-        await using var runner = await Runner.StartAsync(TestModels.Start(folder), null, TimeProvider.System, cancellationToken);
-        var report = await runner.LoadAsync(new LoadCommand { Paths = [TestModels.Tiny], ContextTokens = 512, Threads = 1 }, null, cancellationToken);
-        Assert.Equal(512, report.ContextTokens);
-
-        var events = new List<GenerationEvent>();
-        var request = new GenerationRequest { Messages = [new ChatMessage("user", "Hello")], MaxTokens = 32, IgnoreEos = true, Sampling = new SamplingOptions { Seed = 1 } };
-        await foreach (var told in runner.GenerateAsync(request, cancellationToken)) events.Add(told);
+        await using var runner = await LoadedAsync();
+        var events = await AllAsync(runner, Request() with { Text = null, Messages = [new ChatMessage("user", "Hello")], MaxTokens = 32 });
         Assert.IsType<GenerationStarted>(events[0]);
         var finished = Assert.IsType<GenerationFinished>(events[^1]);
-        Assert.Equal(32, finished.Usage.GeneratedTokens);
-        Assert.NotEmpty(string.Concat(events.OfType<TokensGenerated>().Select(static told => told.Text)));
+        Assert.Equal((FinishReason.Length, 32), (finished.Reason, finished.Usage.GeneratedTokens));
+        Assert.NotEmpty(TextOf(events));
     }
+
+    [Fact]
+    public async Task Load_TellsProgressAndFacts()
+    {
+        await using var runner = await StartAsync();
+        var fractions = new List<double>();
+        var report = await runner.LoadAsync(new LoadCommand { Paths = [TestModels.Tiny], ContextTokens = 512, Threads = 1 }, fractions.Add, _cancellation);
+        Assert.Equal((512, 1, 4096, 131_072), (report.ContextTokens, report.Threads, report.VocabularySize, report.TrainedContextTokens));
+        Assert.Equal(1, fractions[^1], 2);
+        Assert.Equal(fractions.Order(), fractions);
+        Assert.Contains("ggml", runner.Fingerprint, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Kill_InTheMiddleOfAnAnswer_IsUnavailable()
+    {
+        await using var runner = await LoadedAsync();
+        var error = await Assert.ThrowsAsync<StokerException>(async () =>
+        {
+            var killed = false;
+            await foreach (var told in runner.GenerateAsync(Request() with { MaxTokens = null }, _cancellation))
+            {
+                if (told is not TokensGenerated || killed) continue;
+                killed = true;
+                OwnProcess.Signal(runner.ProcessId, UnixSignal.Kill);
+            }
+        });
+        Assert.Equal(ErrorKind.Unavailable, error.Kind);
+        Assert.Contains("signal 9", error.Message, StringComparison.Ordinal);
+        await runner.Gone.WaitAsync(TimeSpan.FromSeconds(10), _cancellation);
+        var later = Assert.Throws<StokerException>(() => runner.GenerateAsync(Request(), _cancellation).GetAsyncEnumerator(_cancellation).MoveNextAsync().AsTask().GetAwaiter().GetResult());
+        Assert.Equal(ErrorKind.Unavailable, later.Kind);
+    }
+
+    [Fact]
+    public async Task Dispose_EndsTheProcess()
+    {
+        var runner = await LoadedAsync();
+        var process = runner.ProcessId;
+        await runner.DisposeAsync();
+        Assert.False(OwnProcess.Signal(process, UnixSignal.None));
+        Assert.Empty(Directory.EnumerateFileSystemEntries(_folder.Path));
+    }
+
+    [Fact]
+    public async Task LeavingEarly_StopsDecodingAndTheNextAnswerComes()
+    {
+        await using var runner = await LoadedAsync(contextTokens: 8192);
+        await foreach (var told in runner.GenerateAsync(Request() with { MaxTokens = null }, _cancellation))
+        {
+            if (told is TokensGenerated) break;
+        }
+        // Not cancelled, the 8000 tokens of the first answer would take longer than this waits.
+        var events = await AllAsync(runner, Request() with { MaxTokens = 3 }).WaitAsync(TimeSpan.FromSeconds(10), _cancellation);
+        Assert.Equal(3, Assert.IsType<GenerationFinished>(events[^1]).Usage.GeneratedTokens);
+    }
+
+    [Fact]
+    public async Task Cancel_DuringPrefill_EndsIt()
+    {
+        await using var runner = await LoadedAsync(contextTokens: 16384);
+        using var cancel = CancellationTokenSource.CreateLinkedTokenSource(_cancellation);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
+        {
+            var longPrompt = Request() with { Tokens = Enumerable.Repeat(65, 16000).ToArray(), Text = null };
+            await foreach (var told in runner.GenerateAsync(longPrompt, cancel.Token))
+            {
+                Assert.IsNotType<TokensGenerated>(told);
+                if (told is PrefillProgress { DoneTokens: 512, TotalTokens: 16000 }) await cancel.CancelAsync();
+            }
+        });
+        Assert.NotEmpty(await AllAsync(runner, Request()));
+    }
+
+    [Fact]
+    public async Task PromptLongerThanTheContext_IsAnErrorWithTheNumbers()
+    {
+        await using var runner = await LoadedAsync(contextTokens: 256);
+        var error = await FailureAsync(runner, Request() with { Tokens = Enumerable.Repeat(65, 256).ToArray(), Text = null });
+        Assert.Equal(ErrorKind.ContextOverflow, error.Kind);
+        Assert.Contains("256", error.Message, StringComparison.Ordinal);
+        Assert.Contains("--ctx", error.Message, StringComparison.Ordinal);
+        var full = await AllAsync(runner, Request() with { Tokens = Enumerable.Repeat(65, 250).ToArray(), Text = null, MaxTokens = null });
+        Assert.Equal((FinishReason.Length, 6), (((GenerationFinished)full[^1]).Reason, ((GenerationFinished)full[^1]).Usage.GeneratedTokens));
+    }
+
+    [Fact]
+    public async Task BadRequests_AreRefusedAndTheModelStays()
+    {
+        await using var runner = await LoadedAsync();
+        foreach (var (request, kind) in new (GenerationRequest, ErrorKind)[]
+        {
+            (Request() with { Grammar = "root ::= (" }, ErrorKind.InvalidInput),
+            (Request() with { Grammar = "start ::= \"a\"" }, ErrorKind.InvalidInput),
+            (Request() with { Grammar = "root ::= root \"a\"" }, ErrorKind.InvalidInput),
+            (Request() with { Grammar = " " }, ErrorKind.InvalidInput),
+            (Request() with { Text = null }, ErrorKind.InvalidInput),
+            (Request() with { Text = "" }, ErrorKind.InvalidInput),
+            (Request() with { Text = null, Tokens = [4096] }, ErrorKind.InvalidInput),
+            (Request() with { Text = null, Tokens = [-1] }, ErrorKind.InvalidInput),
+            (Request() with { Stop = [""] }, ErrorKind.InvalidInput),
+            (Request() with { Sampling = new SamplingOptions { Temperature = -1 } }, ErrorKind.InvalidInput),
+            (Request() with { Text = null, Messages = [new ChatMessage("user", "a\0b")] }, ErrorKind.InvalidInput),
+            (Request() with { Text = null, Messages = [new ChatMessage("user", "a")], ChatTemplate = "nonsense" }, ErrorKind.InvalidInput),
+        })
+        {
+            var error = await FailureAsync(runner, request);
+            Assert.True(error.Kind == kind, $"{request}: {error.Kind} {error.Message}");
+        }
+        Assert.NotEmpty(await AllAsync(runner, Request()));
+    }
+
+    [Fact]
+    public async Task Grammar_BindsTheAnswer()
+    {
+        await using var runner = await LoadedAsync();
+        var request = Request() with { Grammar = """root ::= "{" [a-z]{3} ":" [0-9]+ "}" """, MaxTokens = 200, IgnoreEos = false, Sampling = new SamplingOptions { Temperature = 1, Seed = 5 } };
+        var events = await AllAsync(runner, request);
+        Assert.Matches("^\\{[a-z]{3}:[0-9]+\\}?$", TextOf(events));
+    }
+
+    [Fact]
+    public async Task Stop_EndsBeforeIt_WhateverTheTokens()
+    {
+        await using var runner = await LoadedAsync();
+        var request = Request() with { MaxTokens = 64, Sampling = new SamplingOptions { Temperature = 1, Seed = 11 } };
+        var whole = TextOf(await AllAsync(runner, request));
+        var stop = whole.Substring(whole.Length / 2, 3);
+        var events = await AllAsync(runner, request with { Stop = [stop] });
+        var finished = (GenerationFinished)events[^1];
+        Assert.Equal(whole[..whole.IndexOf(stop, StringComparison.Ordinal)], TextOf(events));
+        Assert.Equal((FinishReason.Stop, stop), (finished.Reason, finished.StopString));
+    }
+
+    [Fact]
+    public async Task LogProbs_AreProbabilities()
+    {
+        await using var runner = await LoadedAsync();
+        var events = await AllAsync(runner, Request() with { LogProbs = 5, MaxTokens = 4, Sampling = new SamplingOptions { Temperature = 0 } });
+        foreach (var token in events.OfType<TokensGenerated>().SelectMany(static told => told.Tokens))
+        {
+            Assert.Equal(5, token.Top!.Count);
+            Assert.Equal(token.Id, token.Top[0].Id); // greedy takes the likeliest
+            Assert.Equal(token.LogProb, token.Top[0].LogProb);
+            Assert.InRange(token.Top.Sum(static alternative => Math.Exp(alternative.LogProb)), 0, 1.0001);
+        }
+    }
+
+    [Theory]
+    [InlineData("gpt-2.gguf")]
+    [InlineData("llama-spm.gguf")]
+    [InlineData("phi-3.gguf")]
+    public async Task VocabularyOnlyFile_TokenisesAsExpected_AndDoesNotGenerate(string name)
+    {
+        await using var runner = await StartAsync();
+        var path = TestModels.Vocabulary(name);
+        await runner.LoadAsync(new LoadCommand { Paths = [path], VocabularyOnly = true }, null, _cancellation);
+        var inputs = (await File.ReadAllTextAsync($"{path}.inp", _cancellation)).Split("\n__ggml_vocab_test__\n");
+        var expected = (await File.ReadAllTextAsync($"{path}.out", _cancellation)).TrimEnd('\n').Split('\n');
+        for (var i = 0; i < expected.Length; i++)
+        {
+            var tokens = await runner.TokenizeAsync(new TokenizeCommand(inputs[i], AddSpecial: false, ParseSpecial: false), _cancellation);
+            Assert.Equal(expected[i].Trim(), string.Join(' ', tokens));
+        }
+        Assert.Equal(ErrorKind.Unsupported, (await FailureAsync(runner, Request())).Kind);
+    }
+
+    [Fact]
+    public async Task NotAModel_IsCorrupt_WithTheLibrarysWords()
+    {
+        var path = _folder.File("x.gguf");
+        await File.WriteAllTextAsync(path, "GGUF but no more", _cancellation);
+        await using var runner = await StartAsync();
+        var error = await Assert.ThrowsAsync<StokerException>(() => runner.LoadAsync(new LoadCommand { Paths = [path] }, null, _cancellation));
+        Assert.Equal(ErrorKind.Corrupt, error.Kind);
+        File.Delete(path);
+    }
+
+    [Fact]
+    public async Task WrongLibraryFolder_SaysWhereItLooked()
+    {
+        var start = TestModels.Start(_folder) with { LlamaDirectory = "/nonexistent/llama" };
+        await using var runner = await Runner.StartAsync(start, null, TimeProvider.System, _cancellation);
+        var error = await Assert.ThrowsAsync<StokerException>(() => runner.LoadAsync(new LoadCommand { Paths = [TestModels.Tiny] }, null, _cancellation));
+        Assert.Equal(ErrorKind.Unavailable, error.Kind);
+        Assert.Contains("/nonexistent/llama", error.Message, StringComparison.Ordinal);
+        Assert.Contains("STOKER_LLAMA_DIR", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("/nonexistent/stoker")]
+    [InlineData("/bin/false")]
+    public async Task ProgramThatIsNoRunner_IsUnavailable(string program)
+    {
+        var error = await Assert.ThrowsAsync<StokerException>(() => Runner.StartAsync(TestModels.Start(_folder) with { Program = program }, null, TimeProvider.System, _cancellation));
+        Assert.Equal(ErrorKind.Unavailable, error.Kind);
+        Assert.Empty(Directory.EnumerateFileSystemEntries(_folder.Path));
+    }
+
+    private static GenerationRequest Request() => new()
+    {
+        Text = "Hello world",
+        MaxTokens = 8,
+        IgnoreEos = true,
+        Sampling = new SamplingOptions { Seed = 1 },
+    };
+
+    private static string TextOf(IEnumerable<GenerationEvent> events) => string.Concat(events.OfType<TokensGenerated>().Select(static told => told.Text));
+
+    private Task<Runner> StartAsync() => Runner.StartAsync(TestModels.Start(_folder), null, TimeProvider.System, _cancellation);
+
+    private async Task<Runner> LoadedAsync(int contextTokens = 512)
+    {
+        var runner = await StartAsync();
+        await runner.LoadAsync(new LoadCommand { Paths = [TestModels.Tiny], ContextTokens = contextTokens, Threads = 1 }, null, _cancellation);
+        return runner;
+    }
+
+    private async Task<List<GenerationEvent>> AllAsync(Runner runner, GenerationRequest request)
+    {
+        var events = new List<GenerationEvent>();
+        await foreach (var told in runner.GenerateAsync(request, _cancellation)) events.Add(told);
+        return events;
+    }
+
+    private async Task<StokerException> FailureAsync(Runner runner, GenerationRequest request) =>
+        await Assert.ThrowsAsync<StokerException>(() => AllAsync(runner, request));
 }

@@ -1,0 +1,98 @@
+using System.Runtime.CompilerServices;
+using Stoker.Core.Budget;
+using Stoker.Core.Errors;
+using Stoker.Core.Models;
+using Stoker.Core.Progress;
+using Stoker.Engine.Chat;
+using Stoker.Engine.Decoding;
+using Stoker.Engine.Protocol;
+using Stoker.Engine.Runners;
+
+namespace Stoker.Engine;
+
+/// <summary>Composes supply, loader and pool into what the APIs see. Dispose it to end the runner.</summary>
+public sealed class InferenceEngine : IInferenceEngine, IAsyncDisposable
+{
+    private readonly IModelSource _source;
+    private readonly RunnerPool _pool;
+    private readonly ModelLoader _loader;
+    private readonly TimeProvider _time;
+
+    public InferenceEngine(IModelSource source, MemoryLedger ledger, RunnerPoolOptions options, TimeProvider time)
+    {
+        _source = source;
+        _time = time;
+        _pool = new RunnerPool(options, time);
+        _loader = new ModelLoader(source, _pool, ledger, time);
+    }
+
+    public Task<IReadOnlyList<ModelManifest>> ListInstalledAsync(CancellationToken cancellationToken) => _source.ListAsync(cancellationToken);
+
+    public Task<ModelManifest?> FindAsync(string model, CallerTrust trust, CancellationToken cancellationToken) =>
+        _loader.ResolveAsync(model, trust, cancellationToken);
+
+    public async IAsyncEnumerable<GenerationEvent> GenerateAsync(
+        string model,
+        GenerationRequest request,
+        GenerationContext context,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        GenerationChecks.Check(request);
+        var manifest = await _loader.ResolveAsync(model, context.Trust, cancellationToken) ?? throw NotInstalled(model);
+        using var turn = await _pool.EnterAsync(cancellationToken);
+        var running = await _loader.LoadAsync(manifest, context, cancellationToken);
+        _pool.BeginAnswer();
+        try
+        {
+            var steps = new AnswerStages(context.Progress, manifest.Name, _time);
+            await foreach (var told in running.Runner.GenerateAsync(RequestDefaults.Apply(request, manifest.Defaults), cancellationToken))
+            {
+                steps.Follow(told);
+                yield return told;
+            }
+        }
+        finally
+        {
+            await _pool.EndAnswerAsync(context.KeepAlive);
+        }
+    }
+
+    public IReadOnlyList<LoadedModel> ListLoaded() => _pool.List();
+
+    public Task<bool> UnloadAsync(string? model, CancellationToken cancellationToken) => _pool.UnloadAsync(model, cancellationToken);
+
+    public ValueTask DisposeAsync() => _pool.DisposeAsync();
+
+    private static StokerException NotInstalled(string model)
+    {
+        var name = Printable.Short(model);
+        return new StokerException(ErrorKind.NotFound, $"There is no model '{name}' here. Fetch it first: stoker pull {name}");
+    }
+
+    /// <summary>The last two stages of the time line, seen in the answer's events.</summary>
+    private sealed class AnswerStages(IProgress<StageProgress>? progress, string item, TimeProvider time)
+    {
+        private readonly StageClock _prefill = new(progress, Stage.Prefill, item, time);
+        private StageClock? _firstToken;
+        private bool _told;
+
+        internal void Follow(GenerationEvent told)
+        {
+            if (_told) return;
+            switch (told)
+            {
+                case PrefillProgress prefill:
+                    _prefill.Progress(prefill.DoneTokens, prefill.TotalTokens);
+                    break;
+                case TokensGenerated { Tokens.Count: > 0 } or GenerationFinished:
+                    _prefill.Done();
+                    _firstToken ??= new StageClock(progress, Stage.FirstToken, item, time);
+                    _firstToken.Done();
+                    _told = true;
+                    break;
+                default:
+                    break;
+            }
+        }
+    }
+}

@@ -1,0 +1,30 @@
+using Stoker.Core.Progress;
+
+namespace Stoker.Engine;
+
+/// <summary>Reports one stage with the time since it began.</summary>
+internal sealed class StageClock
+{
+    private readonly IProgress<StageProgress>? _progress;
+    private readonly Stage _stage;
+    private readonly string _item;
+    private readonly TimeProvider _time;
+    private readonly long _began;
+
+    internal StageClock(IProgress<StageProgress>? progress, Stage stage, string item, TimeProvider time)
+    {
+        _progress = progress;
+        _stage = stage;
+        _item = item;
+        _time = time;
+        _began = time.GetTimestamp();
+        Report(0, null, isDone: false, null);
+    }
+
+    internal void Progress(long done, long total) => Report(done, total, isDone: false, null);
+
+    internal void Done(long total = 0, string? note = null) => Report(total, total, isDone: true, note);
+
+    private void Report(long done, long? total, bool isDone, string? note) =>
+        _progress?.Report(new StageProgress(_stage, _item, done, total, _time.GetElapsedTime(_began).TotalMilliseconds, isDone) { Note = note });
+}
