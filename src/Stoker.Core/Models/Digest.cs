@@ -1,10 +1,13 @@
 using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
+using System.Text.Json;
+using System.Text.Json.Serialization;
 using Stoker.Core.Errors;
 
 namespace Stoker.Core.Models;
 
 /// <summary>A SHA-256 of content, written <c>sha256:</c> and 64 lower-case hex digits. Anything else is refused.</summary>
+[JsonConverter(typeof(DigestJsonConverter))]
 public readonly record struct Digest
 {
     private const string Prefix = "sha256:";
@@ -49,4 +52,15 @@ public readonly record struct Digest
     public override string ToString() => Prefix + Hex;
 
     private static bool IsHex(string hex) => hex.Length == 64 && !hex.AsSpan().ContainsAnyExcept(HexDigits);
+}
+
+/// <summary>A digest in JSON is its text; anything else is a <see cref="JsonException"/>.</summary>
+public sealed class DigestJsonConverter : JsonConverter<Digest>
+{
+    public override Digest Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+        reader.TokenType == JsonTokenType.String && Digest.TryParse(reader.GetString(), out var digest)
+            ? digest.Value
+            : throw new JsonException("Expected sha256: and 64 lower-case hex digits.");
+
+    public override void Write(Utf8JsonWriter writer, Digest value, JsonSerializerOptions options) => writer.WriteStringValue(value.ToString());
 }

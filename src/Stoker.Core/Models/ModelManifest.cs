@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Stoker.Core.Models;
 
 /// <summary>
@@ -27,5 +29,6 @@ public sealed record ModelManifest
     /// <summary>Names that people used for it ("qwen2.5:0.5b"), so that the same words find it again.</summary>
     public IReadOnlyList<string> Aliases { get; init; } = [];
 
+    [JsonIgnore]
     public long SizeBytes => Files.Sum(static file => file.SizeBytes ?? 0);
 }

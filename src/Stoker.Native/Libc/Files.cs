@@ -37,6 +37,21 @@ public static unsafe class Files
         if (LibcNative.fsync(file) != 0) throw LibcException.Last("fsync", path);
     }
 
+    /// <summary>Gives the file its whole size and the disk blocks for it; existing content stays. A file system that cannot (EOPNOTSUPP) gets a hole.</summary>
+    /// <exception cref="LibcException">NoSpace among others.</exception>
+    public static void Allocate(SafeFileHandle file, string path, long sizeBytes)
+    {
+        if (sizeBytes == 0) return;
+        while (LibcNative.fallocate(file, 0, 0, sizeBytes) != 0)
+        {
+            var errno = Marshal.GetLastPInvokeError();
+            if ((Errno)errno == Errno.Interrupted) continue;
+            if ((Errno)errno != Errno.NotSupported) throw new LibcException("fallocate", path, errno);
+            if (RandomAccess.GetLength(file) < sizeBytes) RandomAccess.SetLength(file, sizeBytes);
+            return;
+        }
+    }
+
     /// <summary>Size and free space of the file system that holds <paramref name="path"/> (which must exist), in bytes.</summary>
     public static FileSystemSpace Space(string path)
     {

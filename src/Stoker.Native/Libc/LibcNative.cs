@@ -28,6 +28,10 @@ internal static unsafe partial class LibcNative
     [LibraryImport(Libc, SetLastError = true)]
     internal static partial int fsync(SafeFileHandle fd);
 
+    // int fallocate(int fd, int mode, off_t offset, off_t len);
+    [LibraryImport(Libc, SetLastError = true)]
+    internal static partial int fallocate(SafeFileHandle fd, int mode, long offset, long len);
+
     // int dup2(int oldfd, int newfd);
     [LibraryImport(Libc, SetLastError = true)]
     internal static partial int dup2(int oldfd, int newfd);
@@ -43,6 +47,10 @@ internal static unsafe partial class LibcNative
     // int statvfs(const char *path, struct statvfs *buf);
     [LibraryImport(Libc, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int statvfs(string path, StatVfs* buf);
+
+    // int statx(int dirfd, const char *pathname, int flags, unsigned int mask, struct statx *statxbuf);
+    [LibraryImport(Libc, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int statx(int dirfd, string pathname, int flags, uint mask, StatX* statxbuf);
 
     // uid_t geteuid(void);
     [LibraryImport(Libc)]
@@ -87,6 +95,28 @@ internal static unsafe partial class LibcNative
         internal ulong FileSystemId;
         internal ulong Flags;
         internal ulong NameMax;
+    }
+
+    /// <summary>struct statx (linux/stat.h): 256 bytes on every architecture; only what is read is named.</summary>
+    [StructLayout(LayoutKind.Explicit, Size = 256)]
+    internal struct StatX
+    {
+        [FieldOffset(16)] internal uint Links;
+        [FieldOffset(28)] internal ushort Mode;
+        [FieldOffset(32)] internal ulong Inode;
+        [FieldOffset(40)] internal ulong Size;
+        [FieldOffset(96)] internal StatXTime Changed;
+        [FieldOffset(112)] internal StatXTime Modified;
+        [FieldOffset(136)] internal uint DeviceMajor;
+        [FieldOffset(140)] internal uint DeviceMinor;
+    }
+
+    /// <summary>struct statx_timestamp.</summary>
+    [StructLayout(LayoutKind.Sequential, Size = 16)]
+    internal struct StatXTime
+    {
+        internal long Seconds;
+        internal uint Nanoseconds;
     }
 
     /// <summary>struct ucred: pid, uid, gid.</summary>

@@ -1,0 +1,235 @@
+using System.Security.Cryptography;
+using Stoker.Core.Errors;
+using Stoker.Core.Models;
+using Stoker.Native.Libc;
+
+namespace Stoker.Supply.Blobs;
+
+/// <summary>
+/// The disk tier: <c>blobs/sha256/ab/abcd…</c>. A file under its digest name is complete, verified and immutable. One process, the
+/// holder of the owner's lock, writes here. Thread-safe.
+/// </summary>
+public sealed class BlobStore : IDisposable
+{
+    private const int CopyBytes = 1 << 20;
+    private const UnixFileMode ReadOnlyForAll = UnixFileMode.UserRead | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
+
+    private readonly string _root;
+    private readonly string _partial;
+    private readonly VerifiedStamps _stamps;
+    private readonly Lock _gate = new();
+    private readonly Dictionary<Digest, int> _holds = [];
+    private readonly SemaphoreSlim _verifying = new(1, 1);
+
+    /// <param name="home"><c>STOKER_HOME</c>. Folders are made when they are first needed.</param>
+    public BlobStore(string home)
+    {
+        Home = Path.GetFullPath(home);
+        _root = Path.Combine(Home, "blobs", "sha256");
+        _partial = Path.Combine(Home, "partial");
+        _stamps = new VerifiedStamps(Home);
+    }
+
+    public string Home { get; }
+
+    /// <summary>Where the blob lies or would lie.</summary>
+    public string PathOf(Digest digest) => Path.Combine(_root, digest.Hex[..2], digest.Hex);
+
+    /// <summary>True when a file lies under the digest's name; whether it is still sound shows when it is held.</summary>
+    public bool Contains(Digest digest) => File.Exists(PathOf(digest));
+
+    /// <summary>Opens the file in which a download collects; the key names it again after a restart.</summary>
+    public PartialFile OpenPartial(Digest key, bool fresh) => PartialFile.Open(Path.Combine(_partial, key.Hex + ".part"), fresh);
+
+    /// <summary>Like <see cref="OpenPartial"/> for content whose digest is not known before it is here.</summary>
+    public PartialFile OpenNamelessPartial() => PartialFile.Open(Path.Combine(_partial, $"new-{Guid.NewGuid():N}.part"), fresh: true);
+
+    /// <summary>Free bytes where blobs are kept.</summary>
+    public long FreeBytes()
+    {
+        var folder = Home;
+        while (!Directory.Exists(folder)) folder = Path.GetDirectoryName(folder) ?? "/";
+        return Files.Space(folder).AvailableBytes;
+    }
+
+    /// <summary>
+    /// Gives a partial file whose content the caller has just verified its name: synced, read-only, renamed, folder synced. What
+    /// lies there already under that name stays.
+    /// </summary>
+    /// <returns>A hold, so that nothing removes it before its manifest is written.</returns>
+    public BlobLease Publish(PartialFile partial, Digest digest)
+    {
+        Take(digest);
+        try
+        {
+            var path = PathOf(digest);
+            DurableFile.CreateFolder(Path.GetDirectoryName(path)!);
+            partial.Sync();
+            File.SetUnixFileMode(partial.Path, ReadOnlyForAll);
+            if (FileStamp.TryRead(path) is null || !_stamps.Matches(digest, FileStamp.TryRead(path)!.Value))
+            {
+                File.Move(partial.Path, path, overwrite: true);
+                partial.MarkPublished();
+                Files.SyncDirectory(Path.GetDirectoryName(path)!);
+                _stamps.Remember(digest, FileStamp.TryRead(path)!.Value);
+            }
+            else
+            {
+                partial.Discard();
+            }
+            return Lease(digest);
+        }
+        catch (Exception failed)
+        {
+            Release(digest);
+            if (DiskErrors.IsDiskError(failed)) throw DiskErrors.Wrap(failed, "A verified download could not be kept", PathOf(digest));
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Holds a blob, or null when it is not here. A file that does not look as it did when it was verified is verified again; one
+    /// that fails is moved out of its name.
+    /// </summary>
+    /// <exception cref="StokerException">Corrupt: the file was damaged or changed.</exception>
+    public async Task<BlobLease?> HoldAsync(Digest digest, CancellationToken cancellationToken)
+    {
+        Take(digest);
+        try
+        {
+            if (FileStamp.TryRead(PathOf(digest)) is not { } stamp)
+            {
+                Release(digest);
+                return null;
+            }
+            if (!_stamps.Matches(digest, stamp)) await VerifyAgainAsync(digest, cancellationToken);
+            return Lease(digest);
+        }
+        catch (Exception failed)
+        {
+            Release(digest);
+            if (DiskErrors.IsDiskError(failed)) throw DiskErrors.Wrap(failed, "A stored file could not be read", PathOf(digest));
+            throw;
+        }
+    }
+
+    /// <summary>Removes a blob. False when it is held (then it stays) or was not here.</summary>
+    public bool TryRemove(Digest digest)
+    {
+        lock (_gate)
+        {
+            if (_holds.ContainsKey(digest)) return false;
+            try
+            {
+                _stamps.Forget(digest);
+                return DurableFile.Remove(PathOf(digest));
+            }
+            catch (DirectoryNotFoundException)
+            {
+                return false;
+            }
+            catch (Exception refused) when (DiskErrors.IsDiskError(refused))
+            {
+                throw DiskErrors.Wrap(refused, "A stored file could not be removed", PathOf(digest));
+            }
+        }
+    }
+
+    /// <summary>True while someone holds it.</summary>
+    public bool IsHeld(Digest digest)
+    {
+        lock (_gate) return _holds.ContainsKey(digest);
+    }
+
+    /// <summary>All files under digest names.</summary>
+    public IReadOnlyList<StoredBlob> List()
+    {
+        if (!Directory.Exists(_root)) return [];
+        var found = new List<StoredBlob>();
+        foreach (var path in Directory.EnumerateFiles(_root, "*", SearchOption.AllDirectories))
+        {
+            if (Digest.TryFromHex(Path.GetFileName(path), out var digest))
+                found.Add(new StoredBlob(digest.Value, path, new FileInfo(path).Length));
+        }
+        return found;
+    }
+
+    /// <summary>Removes partial files that nobody has written to for <paramref name="age"/>. Returns their bytes.</summary>
+    public long PrunePartials(TimeSpan age, DateTimeOffset now)
+    {
+        if (!Directory.Exists(_partial)) return 0;
+        long freed = 0;
+        foreach (var file in new DirectoryInfo(_partial).EnumerateFiles())
+        {
+            if (now.UtcDateTime - file.LastWriteTimeUtc < age) continue;
+            freed += file.Length;
+            file.Delete();
+        }
+        return freed;
+    }
+
+    public void Dispose() => _verifying.Dispose();
+
+    private async Task VerifyAgainAsync(Digest digest, CancellationToken cancellationToken)
+    {
+        await _verifying.WaitAsync(cancellationToken);
+        try
+        {
+            var path = PathOf(digest);
+            if (FileStamp.TryRead(path) is not { } before) throw Missing(digest, path);
+            if (_stamps.Matches(digest, before)) return; // someone else was faster
+            var actual = await HashAsync(path, cancellationToken);
+            if (actual == digest && FileStamp.TryRead(path) == before)
+            {
+                _stamps.Remember(digest, before);
+                return;
+            }
+            var damaged = Path.Combine(_partial, $"damaged-{digest.Hex}");
+            DurableFile.CreateFolder(_partial);
+            File.Move(path, damaged, overwrite: true);
+            throw new StokerException(ErrorKind.Corrupt, $"The stored file {path} was changed after it was verified (its content is now {actual}). It was moved to {damaged}; pull the model again.");
+        }
+        finally
+        {
+            _verifying.Release();
+        }
+    }
+
+    private static async Task<Digest> HashAsync(string path, CancellationToken cancellationToken)
+    {
+        using var handle = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.Read, FileOptions.SequentialScan);
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var buffer = new byte[CopyBytes];
+        for (long offset = 0; ;)
+        {
+            var read = await RandomAccess.ReadAsync(handle, buffer, offset, cancellationToken);
+            if (read == 0) return Digest.FromBytes(hash.GetHashAndReset());
+            hash.AppendData(buffer, 0, read);
+            offset += read;
+        }
+    }
+
+    private BlobLease Lease(Digest digest)
+    {
+        var path = PathOf(digest);
+        var stamp = FileStamp.TryRead(path) ?? throw Missing(digest, path);
+        return new BlobLease(digest, path, stamp.SizeBytes, () => Release(digest));
+    }
+
+    private void Take(Digest digest)
+    {
+        lock (_gate) _holds[digest] = _holds.GetValueOrDefault(digest) + 1;
+    }
+
+    private void Release(Digest digest)
+    {
+        lock (_gate)
+        {
+            if (_holds[digest] == 1) _holds.Remove(digest);
+            else _holds[digest]--;
+        }
+    }
+
+    private static StokerException Missing(Digest digest, string path) =>
+        new(ErrorKind.Corrupt, $"The stored file {path} ({digest}) has gone; pull the model again.");
+}

@@ -1,0 +1,111 @@
+using Microsoft.Win32.SafeHandles;
+using Stoker.Core.Errors;
+using Stoker.Native.Libc;
+
+namespace Stoker.Supply.Blobs;
+
+/// <summary>
+/// A download under way: one file in <c>partial/</c>, written at positions. Not thread-safe but for <see cref="Write"/> to ranges
+/// that do not overlap. Disposing closes it; the file stays unless it was discarded or published.
+/// </summary>
+public sealed class PartialFile : IDisposable
+{
+    private readonly SafeFileHandle _handle;
+    private bool _isGone;
+
+    private PartialFile(string path, SafeFileHandle handle)
+    {
+        Path = path;
+        _handle = handle;
+    }
+
+    public string Path { get; }
+
+    /// <summary>Bytes in the file now (holes included).</summary>
+    public long LengthBytes => RandomAccess.GetLength(_handle);
+
+    /// <summary>Opens or creates; with <paramref name="fresh"/> what was there is dropped.</summary>
+    /// <exception cref="StokerException">Io, OutOfSpace.</exception>
+    internal static PartialFile Open(string path, bool fresh)
+    {
+        try
+        {
+            DurableFile.CreateFolder(System.IO.Path.GetDirectoryName(path)!);
+            var handle = File.OpenHandle(path, fresh ? FileMode.Create : FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read, FileOptions.None);
+            return new PartialFile(path, handle);
+        }
+        catch (Exception refused) when (DiskErrors.IsDiskError(refused))
+        {
+            throw DiskErrors.Wrap(refused, "A download could not be started", path);
+        }
+    }
+
+    /// <summary>Makes room for the whole file, so that a full disk shows before the first byte and the file lies in one piece.</summary>
+    /// <exception cref="StokerException">OutOfSpace, with needed and free.</exception>
+    public void Reserve(long sizeBytes)
+    {
+        try
+        {
+            Files.Allocate(_handle, Path, sizeBytes);
+        }
+        catch (IOException refused)
+        {
+            throw DiskErrors.Wrap(refused, "There is no room for the download", Path, sizeBytes);
+        }
+    }
+
+    /// <exception cref="StokerException">OutOfSpace, Io.</exception>
+    public void Write(ReadOnlySpan<byte> bytes, long offset)
+    {
+        try
+        {
+            RandomAccess.Write(_handle, bytes, offset);
+        }
+        catch (Exception refused) when (DiskErrors.IsDiskError(refused))
+        {
+            throw DiskErrors.Wrap(refused, "The download could not be written", Path, bytes.Length);
+        }
+    }
+
+    /// <summary>As many bytes as there are, up to the buffer's length.</summary>
+    public int Read(Span<byte> buffer, long offset)
+    {
+        var read = 0;
+        while (read < buffer.Length)
+        {
+            var got = RandomAccess.Read(_handle, buffer[read..], offset + read);
+            if (got == 0) break;
+            read += got;
+        }
+        return read;
+    }
+
+    /// <summary>Drops what lies behind <paramref name="lengthBytes"/>, or grows the file by a hole.</summary>
+    public void SetLength(long lengthBytes) => RandomAccess.SetLength(_handle, lengthBytes);
+
+    /// <summary>Waits until what was written is on the disk.</summary>
+    public void Sync()
+    {
+        try
+        {
+            Files.Sync(_handle, Path);
+        }
+        catch (IOException refused)
+        {
+            throw DiskErrors.Wrap(refused, "The download could not be made durable", Path);
+        }
+    }
+
+    /// <summary>Removes the file.</summary>
+    public void Discard()
+    {
+        if (_isGone) return;
+        _isGone = true;
+        _handle.Dispose();
+        File.Delete(Path);
+    }
+
+    public void Dispose() => _handle.Dispose();
+
+    internal void MarkPublished() => _isGone = true;
+}

@@ -1,0 +1,84 @@
+using Stoker.Core.Errors;
+using Stoker.Core.Models;
+
+namespace Stoker.Supply.Sources;
+
+/// <summary>
+/// From a reference to a manifest: the one place that knows every kind of origin. Downloads nothing but small documents.
+/// Thread-safe.
+/// </summary>
+public sealed class ModelResolver(ShortNames names, string programFolder)
+{
+    public ShortNames Names => names;
+
+    /// <summary>What the reference means now, pinned.</summary>
+    /// <exception cref="StokerException">NotFound, Unauthorized, Forbidden, Unsupported, Network, Corrupt.</exception>
+    public async Task<ModelManifest> ResolveAsync(ModelReference reference, SourceSession session, CancellationToken cancellationToken)
+    {
+        var meant = Meaning(reference, session.Access);
+        var manifest = meant switch
+        {
+            FileReference file => ResolveFile(file, session.Access.Trust),
+            ShortReference named => Builtin(named) ?? throw Unknown(named),
+            HuggingFaceReference hub => await HuggingFaceSource.ResolveAsync(hub, session, cancellationToken),
+            OllamaReference ollama => await OllamaSource.ResolveAsync(ollama, session, names, cancellationToken),
+            UrlReference url => UrlSource.Resolve(url, session.Access.ExpectedDigest),
+            S3Reference s3 => throw new StokerException(ErrorKind.Unsupported, $"{s3} cannot be fetched by this version; download it with an S3 client and name the file."),
+            _ => throw new StokerException(ErrorKind.Internal, $"No source knows {reference.GetType().Name}."),
+        };
+        var aliases = new[] { reference.ToString(), meant.ToString() }.Where(alias => alias != manifest.Name && manifest.Source is not (ModelSourceKind.Url or ModelSourceKind.File)).Distinct();
+        return manifest with { Aliases = [.. aliases] };
+    }
+
+    /// <summary>A short name's meaning in the caller's order of sources; anything else is what it is.</summary>
+    public ModelReference Meaning(ModelReference reference, SourceAccess access)
+    {
+        if (reference is not ShortReference named) return reference;
+        var known = names.Find(named);
+        if (known?.Builtin is not null) return named;
+        foreach (var source in access.SourceOrder)
+        {
+            switch (source)
+            {
+                case ModelSourceKind.HuggingFace when known?.HuggingFace is not null:
+                    return known.HuggingFaceReference();
+                case ModelSourceKind.Ollama when known?.Ollama is not null:
+                    return known.OllamaReference();
+                // A name that the registry does not know is asked of Ollama only when the caller chose Ollama first.
+                case ModelSourceKind.Ollama when known is null && access.SourceOrder[0] == ModelSourceKind.Ollama:
+                    return ModelReference.Parse("ollama:" + named.Canonical, ReferencePlaces.Nowhere);
+            }
+        }
+        if (known is not null)
+            throw new StokerException(ErrorKind.NotFound, $"The short name {named} has nothing at {string.Join(" or ", access.SourceOrder)}; choose another with --source.");
+        throw Unknown(named);
+    }
+
+    /// <summary>The manifest of a model that ships with the program, or null.</summary>
+    public ModelManifest? Builtin(ShortReference named)
+    {
+        if (names.Find(named)?.Builtin is not { } relative) return null;
+        var path = Path.Combine(programFolder, "models", relative);
+        return File.Exists(path)
+            ? FileSource.Manifest(named.Canonical, ModelSourceKind.Builtin, [path])
+            : throw new StokerException(ErrorKind.NotFound, $"The built-in model {named} is missing: {path} should be there. Build or install Stoker again.");
+    }
+
+    /// <summary>The error for a model that the stock library will not load, with what to try instead.</summary>
+    public StokerException NotLoadable(ModelManifest manifest, string reason) =>
+        manifest.Source == ModelSourceKind.Ollama && ModelReference.Parse(manifest.Name, ReferencePlaces.Nowhere) is OllamaReference reference
+            ? OllamaSource.NotLoadable(reference, names, reason)
+            : new StokerException(ErrorKind.Unsupported, $"{manifest.Name} cannot be loaded by the stock llama.cpp library: {reason}.");
+
+    private static ModelManifest ResolveFile(FileReference file, CallerTrust trust) => trust == CallerTrust.Owner
+        ? FileSource.Resolve(file.Path)
+        : throw new StokerException(ErrorKind.Forbidden, "Only the owner of this Stoker may name a file; others name installed models.");
+
+    private StokerException Unknown(ShortReference named)
+    {
+        var near = names.Near(named.Name);
+        var offer = near.Count > 0 ? $" Known ones like it: {string.Join(", ", near)}." : $" Known ones: {string.Join(", ", names.Names.Take(12))}.";
+        var file = named.Canonical.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase) ? " There is no file of that name here either." : "";
+        return new StokerException(ErrorKind.NotFound, $"'{named}' is no short name that is known.{file}{offer} Or name it whole: hf:org/repo, ollama:name:tag, or a path.");
+    }
+}

@@ -1,0 +1,106 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Sockets;
+using Stoker.Core.Errors;
+
+namespace Stoker.Supply.Sources;
+
+/// <summary>
+/// Opens every connection to an origin and judges it by the address that is really connected, not by the name: a name may change
+/// its answer between a check and a use.
+/// </summary>
+internal sealed class SourceConnector(SourceAccess access, Func<string, CancellationToken, Task<IPAddress[]>> resolve)
+{
+    /// <summary>The classes of address besides public ones that a request may reach.</summary>
+    internal static readonly HttpRequestOptionsKey<AddressReach> ReachKey = new("stoker.reach");
+
+    private readonly ConcurrentDictionary<string, AddressClass> _connected = new();
+
+    /// <summary>What a host turned out to be, or Public when no direct connection was made.</summary>
+    internal AddressClass ClassOf(Uri address) => _connected.GetValueOrDefault(Key(address.Host, address.Port));
+
+    internal async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellationToken)
+    {
+        var target = context.DnsEndPoint;
+        var request = context.InitialRequestMessage;
+        var isProxy = access.Proxy is { } proxy && Key(proxy.Host, proxy.Port) == Key(target.Host, target.Port)
+            && Key(request.RequestUri!.Host, request.RequestUri.Port) != Key(target.Host, target.Port);
+        var addresses = IPAddress.TryParse(target.Host.Trim('[', ']'), out var literal)
+            ? [literal]
+            : await resolve(target.Host, cancellationToken);
+        StokerException? refusal = null;
+        Exception? failure = null;
+        foreach (var address in addresses)
+        {
+            var kind = AddressClasses.Of(address);
+            refusal = isProxy ? WhyNotProxy(target, kind) : WhyNot(request, target, kind);
+            if (refusal is not null) continue;
+            try
+            {
+                var stream = await OpenAsync(new IPEndPoint(address, target.Port), cancellationToken);
+                if (!isProxy) _connected[Key(target.Host, target.Port)] = kind;
+                return stream;
+            }
+            catch (SocketException unreachable)
+            {
+                failure = unreachable;
+            }
+        }
+        throw failure ?? refusal ?? (Exception)new SocketException((int)SocketError.HostNotFound);
+    }
+
+    private StokerException? WhyNot(HttpRequestMessage request, DnsEndPoint target, AddressClass kind)
+    {
+        var host = Printable.Short(target.Host);
+        if (kind == AddressClass.Loopback && AllowsKind(request, kind)) return null;
+        if (access.Offline)
+            return new StokerException(ErrorKind.Forbidden, $"STOKER_OFFLINE is set, so {host} is not contacted; only this machine's own addresses are.");
+        if (request.RequestUri!.Scheme == Uri.UriSchemeHttp && kind != AddressClass.Loopback)
+            return new StokerException(ErrorKind.Forbidden, $"{host} would be contacted by plain http, which is for this machine only; use https.");
+        return kind == AddressClass.Public || AllowsKind(request, kind)
+            ? null
+            : new StokerException(ErrorKind.Forbidden, $"{host} leads to a {Name(kind)} address, which only an address typed by the owner may do.");
+    }
+
+    private StokerException? WhyNotProxy(DnsEndPoint target, AddressClass kind) => access.Offline && kind != AddressClass.Loopback
+        ? new StokerException(ErrorKind.Forbidden, $"STOKER_OFFLINE is set, so the proxy {Printable.Short(target.Host)} is not contacted.")
+        : null;
+
+    private static bool AllowsKind(HttpRequestMessage request, AddressClass kind) =>
+        request.Options.TryGetValue(ReachKey, out var reach) && reach.Allows(kind);
+
+    private static async Task<Stream> OpenAsync(IPEndPoint endPoint, CancellationToken cancellationToken)
+    {
+        var socket = new Socket(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        try
+        {
+            await socket.ConnectAsync(endPoint, cancellationToken);
+            return new NetworkStream(socket, ownsSocket: true);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    private static string Key(string host, int port) => $"{host.Trim('[', ']').ToLowerInvariant()}:{port}";
+
+    private static string Name(AddressClass kind) => kind switch
+    {
+        AddressClass.LinkLocal => "link-local",
+        _ => kind.ToString().ToLowerInvariant(),
+    };
+}
+
+/// <summary>Which addresses one request may reach besides public ones.</summary>
+internal readonly record struct AddressReach(bool Anywhere, AddressClass Also)
+{
+    /// <summary>What the owner typed or configured.</summary>
+    internal static AddressReach Owner => new(true, AddressClass.Public);
+
+    /// <summary>What a stranger named.</summary>
+    internal static AddressReach PublicOnly => new(false, AddressClass.Public);
+
+    internal bool Allows(AddressClass kind) => kind == AddressClass.Public || Anywhere || (Also != AddressClass.Public && Also == kind);
+}

@@ -1,0 +1,232 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Security;
+using System.Security.Cryptography.X509Certificates;
+using Stoker.Core.Errors;
+using Stoker.Core.Models;
+
+namespace Stoker.Supply.Sources;
+
+/// <summary>
+/// One job's connections to origins. Follows redirects itself (at most 10, no loops), sends a token to the host it belongs to and
+/// to no other, and turns what goes wrong into <see cref="SourceException"/>s. Thread-safe; disposed with the job.
+/// </summary>
+public sealed class SourceSession : IDisposable
+{
+    private const int MaxRedirects = 10;
+    private static readonly string Version = typeof(SourceSession).Assembly.GetName().Version?.ToString(3) ?? "0";
+
+    private readonly SourceConnector _connector;
+    private readonly SocketsHttpHandler _handler;
+    private readonly HttpMessageInvoker _client;
+    private readonly RegistryTokens _registryTokens;
+    private readonly SourceOptions _options;
+
+    public SourceSession(SourceAccess access, SourceOptions options)
+    {
+        Access = access;
+        _options = options;
+        _connector = new SourceConnector(access, options.Resolve);
+        _handler = new SocketsHttpHandler
+        {
+            AllowAutoRedirect = false,
+            AutomaticDecompression = DecompressionMethods.None,
+            UseCookies = false,
+            ConnectTimeout = options.ConnectTimeout,
+            ConnectCallback = _connector.ConnectAsync,
+            MaxConnectionsPerServer = 64,
+            MaxResponseHeadersLength = 64,
+            PooledConnectionIdleTimeout = TimeSpan.FromSeconds(30),
+            UseProxy = access.Proxy is not null && !access.Offline,
+            Proxy = access.Proxy is { } proxy ? new SourceProxy(proxy, access.NoProxy) : null,
+        };
+        if (access.CaFile is { } path) _handler.SslOptions = TrustAlso(path);
+        _client = new HttpMessageInvoker(_handler);
+        _registryTokens = new RegistryTokens(this);
+    }
+
+    public SourceAccess Access { get; }
+
+    internal RetryPolicy Retry => _options.Retry;
+    internal SourceOptions Options => _options;
+
+    /// <summary>
+    /// Sends a GET and returns when the headers are here; redirects are followed. Only 2xx comes back: the rest is an exception.
+    /// </summary>
+    /// <param name="address">Where.</param>
+    /// <param name="setHeaders">Adds headers (Accept, Range), for each hop.</param>
+    /// <param name="accept">Further statuses that come back instead of an exception.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <exception cref="SourceException">Network, Timeout, NotFound, Unauthorized, Forbidden …</exception>
+    public async Task<SourceResponse> GetAsync(Uri address, Action<HttpRequestHeaders>? setHeaders, Func<HttpStatusCode, bool>? accept, CancellationToken cancellationToken)
+    {
+        var hop = new Hop(address, MayAuthorize: true, FirstReach());
+        var seen = new HashSet<string>(StringComparer.Ordinal);
+        for (var redirects = 0; ; redirects++)
+        {
+            if (redirects > MaxRedirects) throw new SourceException(ErrorKind.Network, $"{Shown(address)} redirects more than {MaxRedirects} times.", canRetry: false);
+            if (!seen.Add(hop.Address.AbsoluteUri)) throw new SourceException(ErrorKind.Network, $"{Shown(address)} redirects in a circle.", canRetry: false);
+            var response = await SendAsync(hop, setHeaders, cancellationToken);
+            if (IsRedirect(response.StatusCode) && response.Headers.Location is { } location)
+            {
+                var next = new Uri(hop.Address, location);
+                response.Dispose();
+                hop = Follow(hop, next);
+                continue;
+            }
+            if (response.IsSuccessStatusCode || accept?.Invoke(response.StatusCode) == true) return new SourceResponse(response, hop.Address);
+            using (response) throw await SourceErrors.OfStatusAsync(response, hop.Address, this, cancellationToken);
+        }
+    }
+
+    /// <summary>A small document, read up to a limit.</summary>
+    /// <exception cref="SourceException">Also TooLarge.</exception>
+    public Task<SourceDocument> GetDocumentAsync(Uri address, int maxBytes, string? acceptType, CancellationToken cancellationToken) =>
+        Retry.RunAsync(async token =>
+        {
+            using var response = await GetAsync(address, headers => { if (acceptType is not null) headers.TryAddWithoutValidation("Accept", acceptType); }, null, token);
+            if (response.Message.Content.Headers.ContentLength > maxBytes) throw TooLarge(address, maxBytes);
+            var body = new byte[Math.Min(maxBytes, 64 * 1024)];
+            await using var stream = await response.OpenBodyAsync(_options.IdleTimeout, _options.Time, token);
+            var length = 0;
+            for (int read; (read = await stream.ReadAsync(body.AsMemory(length), token)) > 0;)
+            {
+                length += read;
+                if (length < body.Length) continue;
+                if (length == maxBytes && await stream.ReadAsync(new byte[1], token) > 0) throw TooLarge(address, maxBytes);
+                Array.Resize(ref body, (int)Math.Min(maxBytes, (body.Length * 2L) + 1));
+            }
+            return new SourceDocument(body.AsSpan(0, length).ToArray(), response.Message.Headers.TryGetValues("Link", out var links) ? links.FirstOrDefault() : null);
+        }, _options.Random, _options.Time, cancellationToken);
+
+    public void Dispose()
+    {
+        _client.Dispose();
+        _handler.Dispose();
+        _registryTokens.Dispose();
+    }
+
+    /// <summary>An address without its query, which may hold a signature.</summary>
+    internal static string Shown(Uri address) => Printable.Short(address.GetLeftPart(UriPartial.Path), 200);
+
+    internal static bool SameOrigin(Uri left, Uri right) =>
+        left.Scheme == right.Scheme && left.Port == right.Port && left.Host.Equals(right.Host, StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>One request, no redirect followed, no token but the given one; for the token endpoint of a registry.</summary>
+    internal async Task<HttpResponseMessage> SendPlainAsync(Uri address, CancellationToken cancellationToken)
+    {
+        return await SendOnceAsync(new Hop(address, MayAuthorize: false, FirstReach()), null, null, cancellationToken);
+    }
+
+    private AddressReach FirstReach() => Access.Trust == CallerTrust.Owner ? AddressReach.Owner : AddressReach.PublicOnly;
+
+    private async Task<HttpResponseMessage> SendAsync(Hop hop, Action<HttpRequestHeaders>? setHeaders, CancellationToken cancellationToken)
+    {
+        var bearer = hop.MayAuthorize ? TokenFor(hop.Address) : null;
+        var response = await SendOnceAsync(hop, bearer, setHeaders, cancellationToken);
+        if (response.StatusCode != HttpStatusCode.Unauthorized || !hop.MayAuthorize || !SameOrigin(hop.Address, Access.OllamaRegistry)) return response;
+        using (response)
+        {
+            bearer = await _registryTokens.FetchAsync(hop.Address, response, cancellationToken);
+        }
+        return await SendOnceAsync(hop, bearer, setHeaders, cancellationToken);
+    }
+
+    private async Task<HttpResponseMessage> SendOnceAsync(Hop hop, string? bearer, Action<HttpRequestHeaders>? setHeaders, CancellationToken cancellationToken)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, hop.Address) { Version = HttpVersion.Version11 };
+        request.Options.Set(SourceConnector.ReachKey, hop.Reach);
+        request.Headers.UserAgent.ParseAdd($"stoker/{Version}");
+        request.Headers.AcceptEncoding.ParseAdd("identity");
+        setHeaders?.Invoke(request.Headers);
+        if (bearer is not null) request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", bearer);
+        using var idle = new CancellationTokenSource(_options.IdleTimeout, _options.Time);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, idle.Token);
+        try
+        {
+            return await _client.SendAsync(request, both.Token);
+        }
+        catch (OperationCanceledException) when (idle.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            throw new SourceException(ErrorKind.Timeout, $"{Shown(hop.Address)} did not answer within {_options.IdleTimeout.TotalSeconds:0} s.", canRetry: true);
+        }
+        catch (Exception failed) when (failed is HttpRequestException or IOException or OperationCanceledException && !cancellationToken.IsCancellationRequested)
+        {
+            throw SourceErrors.OfTransport(failed, hop.Address);
+        }
+    }
+
+    private string? TokenFor(Uri address) =>
+        SameOrigin(address, Access.HuggingFaceEndpoint) ? Access.HuggingFaceToken
+        : SameOrigin(address, Access.OllamaRegistry) ? _registryTokens.For(address)
+        : null;
+
+    // A token stays with the host it was meant for, and once a redirect left that host it does not come back.
+    private Hop Follow(Hop previous, Uri next)
+    {
+        if (next.Scheme != Uri.UriSchemeHttps && next.Scheme != Uri.UriSchemeHttp)
+            throw new SourceException(ErrorKind.Forbidden, $"{Shown(previous.Address)} redirects to a {Printable.Short(next.Scheme, 20)}: address, which is not followed.", canRetry: false);
+        if (next.UserInfo.Length > 0)
+            throw new SourceException(ErrorKind.Forbidden, $"{Shown(previous.Address)} redirects to an address with a password in it, which is not followed.", canRetry: false);
+        if (previous.Address.Scheme == Uri.UriSchemeHttps && next.Scheme == Uri.UriSchemeHttp)
+            throw new SourceException(ErrorKind.Forbidden, $"{Shown(previous.Address)} redirects from https to plain http, which is not followed.", canRetry: false);
+        if (SameOrigin(previous.Address, next)) return previous with { Address = next };
+        // A configured hub on this machine or in this network may hand on to its neighbours; any other may not.
+        var reach = previous.Reach.Anywhere ? new AddressReach(false, _connector.ClassOf(previous.Address)) : previous.Reach;
+        return new Hop(next, MayAuthorize: false, reach);
+    }
+
+    private static bool IsRedirect(HttpStatusCode status) => (int)status is 301 or 302 or 303 or 307 or 308;
+
+    private static SourceException TooLarge(Uri address, int maxBytes) =>
+        new(ErrorKind.TooLarge, $"{Shown(address)} answers with more than {maxBytes:N0} bytes where a small document belongs.", canRetry: false);
+
+    private static SslClientAuthenticationOptions TrustAlso(string path)
+    {
+        var own = new X509Certificate2Collection();
+        try
+        {
+            own.ImportFromPemFile(path);
+        }
+        catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException or System.Security.Cryptography.CryptographicException)
+        {
+            throw new StokerException(ErrorKind.InvalidInput, $"The file of certificate authorities {path} cannot be read: {Printable.Short(unreadable.Message)}", unreadable);
+        }
+        return new SslClientAuthenticationOptions
+        {
+            RemoteCertificateValidationCallback = (_, certificate, chain, errors) =>
+            {
+                if (errors == SslPolicyErrors.None) return true;
+                if (certificate is null || chain is null || errors != SslPolicyErrors.RemoteCertificateChainErrors) return false;
+                chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
+                chain.ChainPolicy.CustomTrustStore.AddRange(own);
+                using var copy = new X509Certificate2(certificate);
+                return chain.Build(copy);
+            },
+        };
+    }
+
+    private sealed record Hop(Uri Address, bool MayAuthorize, AddressReach Reach);
+}
+
+/// <summary>What a test or a setting may change about the way to origins.</summary>
+public sealed record SourceOptions
+{
+    public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>The longest time without a byte; reset by every byte.</summary>
+    public TimeSpan IdleTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    public RetryPolicy Retry { get; init; } = new();
+
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+
+    /// <summary>Locked by its users.</summary>
+    public Random Random { get; init; } = new();
+
+    /// <summary>Names to addresses.</summary>
+    public Func<string, CancellationToken, Task<IPAddress[]>> Resolve { get; init; } = Dns.GetHostAddressesAsync;
+}
+
+/// <summary>A small document and its <c>Link</c> header.</summary>
+public sealed record SourceDocument(byte[] Body, string? Link);
