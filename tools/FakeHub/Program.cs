@@ -1,1 +1,35 @@
+using FakeHub;
+
+// fakehub --port 0 --root DIR [--print-urls] [--rate BYTES] [--first-byte-ms N] [--registry-auth]
+var options = new FakeHubOptions { Root = "" };
+var printUrls = false;
+for (var i = 0; i < args.Length; i++)
+{
+    string Value() => i + 1 < args.Length ? args[++i] : throw new ArgumentException($"{args[i]} needs a value.");
+    switch (args[i])
+    {
+        case "--root": options = options with { Root = Value() }; break;
+        case "--port": options = options with { Port = int.Parse(Value()) }; break;
+        case "--rate": options = options with { RateBytesPerSecond = long.Parse(Value()) }; break;
+        case "--first-byte-ms": options = options with { FirstByteDelayMs = int.Parse(Value()) }; break;
+        case "--registry-auth": options = options with { RegistryAuth = true }; break;
+        case "--print-urls": printUrls = true; break;
+        default:
+            Console.Error.WriteLine($"fakehub does not know {args[i]}.\nfakehub --root DIR [--port 0] [--print-urls] [--rate BYTES_PER_SECOND] [--first-byte-ms N] [--registry-auth]");
+            return 2;
+    }
+}
+if (!Directory.Exists(options.Root))
+{
+    Console.Error.WriteLine("fakehub needs --root DIR, a folder laid out as its README says.");
+    return 2;
+}
+await using var hub = await FakeHubServer.StartAsync(options);
+if (printUrls)
+{
+    Console.WriteLine($"HF_ENDPOINT={hub.Url.TrimEnd('/')}");
+    Console.WriteLine($"STOKER_OLLAMA_REGISTRY={hub.Url.TrimEnd('/')}");
+    Console.WriteLine($"FILES={hub.Url}files");
+}
+await hub.WaitAsync(CancellationToken.None);
 return 0;

@@ -23,10 +23,14 @@ public static class ManifestPath
         };
         var rest = modelName.StartsWith(scheme, StringComparison.Ordinal) ? modelName[scheme.Length..] : modelName;
         var split = scheme.Length > 0 ? rest.AsSpan().IndexOfAny(':', '@') : -1;
-        var (name, tag) = split < 0 ? (rest, "default") : (rest[..split], rest[split..].TrimStart(':'));
+        var name = split < 0 ? rest : rest[..split];
+        var tag = split < 0 ? (scheme.Length > 0 ? "%default" : "default") : Tag(rest[split..]);
         var folders = string.Join('/', name.Split('/').Select(Segment));
-        return $"{source.ToString().ToLowerInvariant()}/{folders}/{Segment(tag)}.json";
+        return $"{source.ToString().ToLowerInvariant()}/{folders}/{tag}.json";
     }
+
+    // ":Q4_K_M" is Q4_K_M, "@v1:Q4_K_M" stays, and what could be mistaken for that gets a mark that no segment has.
+    private static string Tag(string rest) => rest[0] == '@' ? Segment(rest) : rest is [':', '@', ..] ? "%at" + Segment(rest[1..]) : Segment(rest[1..]);
 
     // Letters, digits, '_', '-' and inner dots stay; all else becomes %XX of its UTF-8. Long ones end in a hash of the whole.
     private static string Segment(string text)

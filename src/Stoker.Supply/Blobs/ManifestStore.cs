@@ -160,6 +160,7 @@ public sealed class ManifestStore
         if (model.Files.Count == 0) return "it has no files";
         foreach (var file in model.Files)
         {
+            if (file is null) return "a file of it is nothing"; // JSON may say so whatever the types say
             if (SafeName.WhyNotRelativePath(file.Name) is { } reason) return $"its file '{Printable.Short(file.Name, 60)}' is refused: {reason}";
             if (file.Digest is null || file.SizeBytes is null or < 0) return $"its file '{Printable.Short(file.Name, 60)}' has no digest or size";
         }

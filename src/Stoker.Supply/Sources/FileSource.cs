@@ -1,4 +1,5 @@
 using Stoker.Core.Errors;
+using Stoker.Core.Formats.Gguf;
 using Stoker.Core.Models;
 using Stoker.Native.Libc;
 
@@ -9,8 +10,8 @@ internal static class FileSource
 {
     internal static ModelManifest Resolve(string path)
     {
-        var paths = SplitName.TryParse(path, out var split)
-            ? Enumerable.Range(1, split.Count).Select(number => split.PathOf(number)).ToList()
+        var paths = GgufSplit.TryParse(path, out var split)
+            ? Enumerable.Range(1, split.Count).Select(number => split.NameOf(number)).ToList()
             : [path];
         return Manifest(path, ModelSourceKind.File, paths);
     }

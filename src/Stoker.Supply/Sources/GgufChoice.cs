@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using Stoker.Core.Errors;
+using Stoker.Core.Formats.Gguf;
 
 namespace Stoker.Supply.Sources;
 
@@ -32,9 +33,9 @@ public static partial class GgufChoice
         var splits = new Dictionary<(string Stem, int Count), SortedDictionary<int, RepositoryFile>>();
         foreach (var file in files.Where(static file => IsModel(file.Path)))
         {
-            if (SplitName.TryParse(file.Path, out var split))
+            if (GgufSplit.TryParse(file.Path, out var split))
             {
-                var key = (split.Stem, split.Count);
+                var key = (split.Prefix, split.Count);
                 if (!splits.TryGetValue(key, out var parts)) splits[key] = parts = [];
                 parts[split.Number] = file;
             }
@@ -101,12 +102,12 @@ public static partial class GgufChoice
     {
         var file = files.FirstOrDefault(one => one.Path == path)
             ?? throw new StokerException(ErrorKind.NotFound, $"{repo} has no file {Printable.Short(path)}. It has: {Offer(Candidates(files, out _))}.");
-        if (!SplitName.TryParse(path, out var split)) return new Candidate(QuantOf(path), [file]);
-        var parts = Enumerable.Range(1, split.Count).Select(number => split.PathOf(number)).ToList();
+        if (!GgufSplit.TryParse(path, out var split)) return new Candidate(QuantOf(path), [file]);
+        var parts = Enumerable.Range(1, split.Count).Select(number => split.NameOf(number)).ToList();
         var byPath = files.ToDictionary(static one => one.Path, StringComparer.Ordinal);
         var absent = parts.Where(part => !byPath.ContainsKey(part)).ToList();
-        if (absent.Count > 0) throw new StokerException(ErrorKind.NotFound, $"{repo} lacks {absent.Count} of the {split.Count} parts of {Printable.Short(split.Stem)}, the first of them {Printable.Short(absent[0])}.");
-        return new Candidate(QuantOf(split.Stem), [.. parts.Select(part => byPath[part])]);
+        if (absent.Count > 0) throw new StokerException(ErrorKind.NotFound, $"{repo} lacks {absent.Count} of the {split.Count} parts of {Printable.Short(split.Prefix)}, the first of them {Printable.Short(absent[0])}.");
+        return new Candidate(QuantOf(split.Prefix), [.. parts.Select(part => byPath[part])]);
     }
 
     private static bool IsModel(string path)

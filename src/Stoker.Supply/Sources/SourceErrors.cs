@@ -35,9 +35,9 @@ internal static class SourceErrors
         var status = response.StatusCode;
         var shown = SourceSession.Shown(address);
         var said = await SaidAsync(response, cancellationToken);
-        var (kind, message) = SourceSession.SameOrigin(address, session.Access.HuggingFaceEndpoint)
-            ? OfHuggingFace(response, address, session.Access)
-            : SourceSession.SameOrigin(address, session.Access.OllamaRegistry) ? OfRegistry(status, address) : (null, null);
+        var (kind, message) = session.IsRegistry(address) ? OfRegistry(status, address)
+            : SourceSession.SameOrigin(address, session.Access.HuggingFaceEndpoint) ? OfHuggingFace(response, address, session.Access)
+            : (null, null);
         (kind, message) = kind is not null ? (kind, message) : status switch
         {
             HttpStatusCode.NotFound or HttpStatusCode.Gone => (ErrorKind.NotFound, $"{shown} does not exist ({(int)status})."),

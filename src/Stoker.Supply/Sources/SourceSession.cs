@@ -112,6 +112,10 @@ public sealed class SourceSession : IDisposable
     internal static bool SameOrigin(Uri left, Uri right) =>
         left.Scheme == right.Scheme && left.Port == right.Port && left.Host.Equals(right.Host, StringComparison.OrdinalIgnoreCase);
 
+    /// <summary>True for the registry's own interface; a hub may share its host.</summary>
+    internal bool IsRegistry(Uri address) =>
+        SameOrigin(address, Access.OllamaRegistry) && address.AbsolutePath.StartsWith(Access.OllamaRegistry.AbsolutePath + "v2/", StringComparison.Ordinal);
+
     /// <summary>One request, no redirect followed, no token but the given one; for the token endpoint of a registry.</summary>
     internal async Task<HttpResponseMessage> SendPlainAsync(Uri address, CancellationToken cancellationToken)
     {
@@ -124,7 +128,7 @@ public sealed class SourceSession : IDisposable
     {
         var bearer = hop.MayAuthorize ? TokenFor(hop.Address) : null;
         var response = await SendOnceAsync(hop, bearer, setHeaders, cancellationToken);
-        if (response.StatusCode != HttpStatusCode.Unauthorized || !hop.MayAuthorize || !SameOrigin(hop.Address, Access.OllamaRegistry)) return response;
+        if (response.StatusCode != HttpStatusCode.Unauthorized || !hop.MayAuthorize || !IsRegistry(hop.Address)) return response;
         using (response)
         {
             bearer = await _registryTokens.FetchAsync(hop.Address, response, cancellationToken);
@@ -157,8 +161,8 @@ public sealed class SourceSession : IDisposable
     }
 
     private string? TokenFor(Uri address) =>
-        SameOrigin(address, Access.HuggingFaceEndpoint) ? Access.HuggingFaceToken
-        : SameOrigin(address, Access.OllamaRegistry) ? _registryTokens.For(address)
+        IsRegistry(address) ? _registryTokens.For(address)
+        : SameOrigin(address, Access.HuggingFaceEndpoint) ? Access.HuggingFaceToken
         : null;
 
     // A token stays with the host it was meant for, and once a redirect left that host it does not come back.

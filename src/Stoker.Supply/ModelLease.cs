@@ -1,0 +1,33 @@
+using Stoker.Core.Models;
+using Stoker.Supply.Blobs;
+
+namespace Stoker.Supply;
+
+/// <summary>A model whose files stay where they are while this lives. Must be disposed.</summary>
+public sealed class ModelLease : IDisposable
+{
+    private readonly IReadOnlyList<BlobLease> _blobs;
+
+    internal ModelLease(ModelManifest manifest, IReadOnlyList<string> weightPaths, IReadOnlyList<BlobLease> blobs)
+    {
+        Manifest = manifest;
+        WeightPaths = weightPaths;
+        _blobs = blobs;
+    }
+
+    public ModelManifest Manifest { get; }
+
+    /// <summary>Absolute paths of the weights in the order of their split numbers; to be read only.</summary>
+    public IReadOnlyList<string> WeightPaths { get; }
+
+    public void Dispose()
+    {
+        foreach (var blob in _blobs) blob.Dispose();
+    }
+}
+
+/// <summary>What <c>rm</c> did.</summary>
+/// <param name="Manifest">The model that is gone.</param>
+/// <param name="FreedBytes">Of the blobs that went with it.</param>
+/// <param name="KeptBytes">Of blobs that other models use.</param>
+public sealed record RemovedModel(ModelManifest Manifest, long FreedBytes, long KeptBytes);

@@ -1,0 +1,58 @@
+using System.Collections.Concurrent;
+
+namespace FakeHub;
+
+/// <summary>What was asked and sent. Thread-safe.</summary>
+public sealed class HubStats
+{
+    private const int MaxRequests = 100_000;
+    private readonly ConcurrentQueue<HubRequest> _requests = new();
+    private readonly ConcurrentDictionary<string, long> _bytes = new();
+    private int _open;
+    private int _mostOpen;
+
+    /// <summary>In the order they came.</summary>
+    public IReadOnlyList<HubRequest> Requests => [.. _requests];
+
+    /// <summary>Bytes of content sent, by file: a digest for hub and registry content, a path for plain files.</summary>
+    public IReadOnlyDictionary<string, long> BytesByContent => _bytes;
+
+    public long ContentBytes => _bytes.Values.Sum();
+
+    /// <summary>The most answers with content that were under way at once.</summary>
+    public int MostAtOnce => _mostOpen;
+
+    public int Count(string pathPart) => _requests.Count(request => request.Path.Contains(pathPart, StringComparison.Ordinal));
+
+    public void Clear()
+    {
+        _requests.Clear();
+        _bytes.Clear();
+        _mostOpen = 0;
+    }
+
+    internal void Add(HubRequest request)
+    {
+        if (_requests.Count < MaxRequests) _requests.Enqueue(request);
+    }
+
+    internal void Sent(string content, int bytes) => _bytes.AddOrUpdate(content, bytes, (_, before) => before + bytes);
+
+    internal void Opened()
+    {
+        var open = Interlocked.Increment(ref _open);
+        for (var most = _mostOpen; open > most; most = _mostOpen) Interlocked.CompareExchange(ref _mostOpen, open, most);
+    }
+
+    internal void Closed() => Interlocked.Decrement(ref _open);
+}
+
+/// <summary>One request.</summary>
+/// <param name="Method">GET, HEAD.</param>
+/// <param name="Path">With the query.</param>
+/// <param name="Port">The port it came to.</param>
+/// <param name="Range">Its Range header, or null.</param>
+/// <param name="HasAuthorization">Whether it had an Authorization header.</param>
+/// <param name="UserAgent">Its User-Agent header.</param>
+/// <param name="IfRange">Its If-Range header, or null.</param>
+public sealed record HubRequest(string Method, string Path, int Port, string? Range, bool HasAuthorization, string UserAgent, string? IfRange);
