@@ -8,6 +8,7 @@ public sealed class HttpMetrics
     private readonly MetricCounter _requests;
     private readonly MetricHistogram _seconds;
     private int _active;
+    private long _answered;
 
     public HttpMetrics(MetricRegistry registry)
     {
@@ -15,6 +16,12 @@ public sealed class HttpMetrics
         _seconds = registry.Histogram("stoker_http_request_seconds", "From a request's headers to the end of its answer.", [0.005, 0.05, 0.5, 5, 50, 500], "route");
         registry.Gauge("stoker_http_requests_active", "Requests being answered.", () => [("", Volatile.Read(ref _active))]);
     }
+
+    /// <summary>Requests being answered.</summary>
+    public int ActiveCount => Volatile.Read(ref _active);
+
+    /// <summary>Requests answered since the start.</summary>
+    public long AnsweredCount => Interlocked.Read(ref _answered);
 
     internal ActiveRequest Begin()
     {
@@ -24,6 +31,7 @@ public sealed class HttpMetrics
 
     internal void Answered(string route, string method, int status, TimeSpan elapsed)
     {
+        Interlocked.Increment(ref _answered);
         // A method that clients invented is no label.
         if (method is not ("GET" or "POST" or "DELETE" or "HEAD" or "OPTIONS")) method = "other";
         _requests.Add(1, route, method, status.ToString(CultureInfo.InvariantCulture));

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using Stoker.Core.Errors;
-using Stoker.Core.Progress;
 using Stoker.Engine.Protocol;
 using Stoker.Server.Http;
 using Stoker.Server.Http.Contracts;
@@ -29,10 +28,8 @@ internal sealed class AnswerStream(HttpCall call, IAnswerFrames frames)
     private const int SilentHeartbeats = 3;
 
     private readonly SseWriter _sse = new(call.Http);
-    private readonly long _started = Stopwatch.GetTimestamp();
     private int _heartbeats;
     private long _lastWrite;
-    private bool _sawToken;
 
     public async Task WriteAsync(IAsyncEnumerable<RunStep> steps, GenerationCall asked)
     {
@@ -40,9 +37,9 @@ internal sealed class AnswerStream(HttpCall call, IAnswerFrames frames)
         {
             await foreach (var step in steps.WithCancellation(call.Aborted))
             {
-                if (step.Event is { } happened) await WriteEventAsync(happened, asked.Extension.Progress);
-                else if (step.Progress is { } progress) await WriteProgressAsync(progress, asked.Extension.Progress);
-                else await BeatAsync();
+                if (step.Event is { } happened) await WriteEventAsync(happened);
+                else if (step.Progress is null) await BeatAsync();
+                else if (asked.Extension.Progress) await _sse.WriteAsync(step.Progress, ProgressJson.Default.StageProgress, "progress");
             }
         }
         catch (Exception exception) when (_sse.HasBegun && !call.Aborted.IsCancellationRequested)
@@ -55,7 +52,7 @@ internal sealed class AnswerStream(HttpCall call, IAnswerFrames frames)
         }
     }
 
-    private async ValueTask WriteEventAsync(GenerationEvent happened, bool tellProgress)
+    private async ValueTask WriteEventAsync(GenerationEvent happened)
     {
         switch (happened)
         {
@@ -63,11 +60,11 @@ internal sealed class AnswerStream(HttpCall call, IAnswerFrames frames)
                 await frames.StartedAsync(_sse);
                 break;
             case PrefillProgress prefill:
-                await WritePrefillAsync(prefill, tellProgress);
+                // A long prompt is a long silence.
+                if (!_sse.HasBegun || Stopwatch.GetElapsedTime(_lastWrite) < call.Limits.StreamHeartbeat) return;
+                await _sse.WriteCommentAsync($"prefill {prefill.DoneTokens}/{prefill.TotalTokens} tokens");
                 break;
             case TokensGenerated generated:
-                if (!_sawToken && tellProgress) await WriteProgressAsync(new StageProgress(Stage.FirstToken, null, 0, null, ElapsedMs, IsDone: true), tell: true);
-                _sawToken = true;
                 await frames.TokensAsync(_sse, generated);
                 break;
             case GenerationFinished finished:
@@ -77,21 +74,6 @@ internal sealed class AnswerStream(HttpCall call, IAnswerFrames frames)
                 break;
         }
         _lastWrite = Stopwatch.GetTimestamp();
-    }
-
-    private double ElapsedMs => Stopwatch.GetElapsedTime(_started).TotalMilliseconds;
-
-    private ValueTask WriteProgressAsync(StageProgress progress, bool tell) =>
-        tell ? _sse.WriteAsync(progress, ProgressJson.Default.StageProgress, "progress") : ValueTask.CompletedTask;
-
-    /// <summary>A long prompt is a long silence: who asked is told how far it is, everybody else that we live.</summary>
-    private async ValueTask WritePrefillAsync(PrefillProgress prefill, bool tellProgress)
-    {
-        var note = $"{prefill.DoneTokens}/{prefill.TotalTokens} tokens";
-        if (tellProgress)
-            await WriteProgressAsync(new StageProgress(Stage.Prefill, null, 0, null, ElapsedMs, prefill.DoneTokens >= prefill.TotalTokens) { Note = note }, tell: true);
-        else if (_sse.HasBegun && Stopwatch.GetElapsedTime(_lastWrite) >= call.Limits.StreamHeartbeat)
-            await _sse.WriteCommentAsync($"prefill {note}");
     }
 
     private ValueTask BeatAsync()

@@ -50,7 +50,7 @@ public sealed class GenerationMetrics
 
     internal void Told(string model, StageProgress progress)
     {
-        if (progress is not { Stage: Stage.Load, Item: null, IsDone: true }) return;
+        if (progress is not { Stage: Stage.Load, IsDone: true }) return;
         _loads.Add(1, model);
         _loadSeconds.Add(progress.ElapsedMs / 1000, model);
     }

@@ -6,6 +6,7 @@ using Stoker.Core.Models;
 using Stoker.Core.Progress;
 using Stoker.Engine;
 using Stoker.Engine.Protocol;
+using Stoker.Server.Http;
 
 namespace Stoker.Server.OpenAi;
 
@@ -22,7 +23,7 @@ internal sealed class GenerationRun(IInferenceEngine engine, GenerationMetrics m
     public async IAsyncEnumerable<RunStep> StepsAsync(GenerationCall call, CallerTrust trust, TimeSpan heartbeat, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var started = Stopwatch.GetTimestamp();
-        var model = await FindAsync(call, trust, cancellationToken);
+        var model = call.Model;
         // One place: it says "look at the board", which keeps the latest of every stage however slow we are.
         var told = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
         var board = new StageBoard { Changed = () => told.Writer.TryWrite(true) };
@@ -66,13 +67,12 @@ internal sealed class GenerationRun(IInferenceEngine engine, GenerationMetrics m
             await leaving.CancelAsync();
             await next.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
             await events.DisposeAsync();
-            if (outcome.Length > 0) metrics.Failed(model, outcome);
+            // A name that nothing has is no label: clients can invent any number.
+            if (outcome.Length > 0) metrics.Failed(outcome == nameof(ErrorKind.NotFound) ? "(unknown)" : model, outcome);
         }
     }
 
-    private async Task<string> FindAsync(GenerationCall call, CallerTrust trust, CancellationToken cancellationToken) =>
-        (await engine.FindAsync(call.Model, trust, cancellationToken))?.Name ?? throw SharedFields.NoSuchModel(call.Model);
-
+    /// <summary>The next event; a failure is counted, and a model that is not there is told in OpenAI's words.</summary>
     private static async Task<bool> MoveAsync(IAsyncEnumerator<GenerationEvent> events, Action<string> onFailure)
     {
         try
@@ -82,6 +82,7 @@ internal sealed class GenerationRun(IInferenceEngine engine, GenerationMetrics m
         catch (StokerException exception)
         {
             onFailure(exception.Kind.ToString());
+            if (exception.Kind == ErrorKind.NotFound) throw new RequestException(ErrorKind.NotFound, exception.Message, "model", "model_not_found");
             throw;
         }
     }

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Stoker.Core.Errors;
 using Stoker.Engine.Protocol;
 using Stoker.Server.Http;
 using Stoker.Server.OpenAi.Contracts;
@@ -96,9 +95,6 @@ internal static class SharedFields
         if (fields.Find("logit_bias") is { } bias && !(bias.ValueKind == JsonValueKind.Object && !bias.EnumerateObject().Any()))
             throw fields.Unsupported("logit_bias", "a 'grammar' can forbid or demand words.");
     }
-
-    public static RequestException NoSuchModel(string model) =>
-        new(ErrorKind.NotFound, $"The model '{Printable.Short(model)}' is not installed here. See /v1/models, or fetch it first: stoker pull {Printable.Short(model)}", "model", "model_not_found");
 
     private static string StopText(JsonElement value, string field)
     {

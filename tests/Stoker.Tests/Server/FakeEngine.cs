@@ -63,8 +63,9 @@ internal sealed class FakeEngine : IInferenceEngine
     public async IAsyncEnumerable<GenerationEvent> GenerateAsync(
         string model, GenerationRequest request, GenerationContext context, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        lock (Asked) Asked.Add((model, request, context));
         await Task.Yield();
+        if (await FindAsync(model, context.Trust, cancellationToken) is null) throw new StokerException(ErrorKind.NotFound, $"There is no model '{model}' here.");
+        lock (Asked) Asked.Add((model, request, context));
         if (Fails is { } failure) throw failure;
         if (model != "gated")
         {

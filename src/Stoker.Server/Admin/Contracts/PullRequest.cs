@@ -11,6 +11,9 @@ public sealed record PullRequest
     /// <summary><c>huggingface</c>, <c>ollama</c>, or null: as configured.</summary>
     public string? Source { get; init; }
 
+    /// <summary>Refuse other bytes than these (<c>sha256:…</c>); for a model of one file. Or null.</summary>
+    public string? Digest { get; init; }
+
     public PullAccess Access { get; init; } = new();
 
     public override string ToString() => $"pull {Reference}";
@@ -33,6 +36,9 @@ public sealed record PullAccess
 
     /// <summary><c>NO_PROXY</c>.</summary>
     public string? NoProxy { get; init; }
+
+    /// <summary>A PEM file with certificate authorities trusted besides the system's, absolute, or null.</summary>
+    public string? CaFile { get; init; }
 
     /// <summary><c>STOKER_OFFLINE</c>: hosts other than loopback are refused.</summary>
     public bool Offline { get; init; }

@@ -227,10 +227,11 @@ public sealed class AnswersTests : IAsyncLifetime
         using var reader = new StreamReader(await response.Content.ReadAsStreamAsync());
         Assert.Equal("event: progress", await reader.ReadLineAsync());
         Assert.Equal("data: {\"stage\":\"Load\",\"doneBytes\":10,\"totalBytes\":20,\"elapsedMs\":1,\"isDone\":false}", await NextAsync(reader));
-        await PutAsync(new StageProgress(Stage.Load, null, 20, 20, 2, IsDone: true), new GenerationStarted(5, 0), new PrefillProgress(3, 5), FakeEngine.Tokens("Hi", 1), FakeEngine.Finish(FinishReason.Stop, 1));
+        await PutAsync(new StageProgress(Stage.Load, null, 20, 20, 2, IsDone: true), new GenerationStarted(5, 0), new PrefillProgress(3, 5),
+            new StageProgress(Stage.FirstToken, null, 0, null, 3, IsDone: true), FakeEngine.Tokens("Hi", 1), FakeEngine.Finish(FinishReason.Stop, 1));
         var events = Answers.Events(await reader.ReadToEndAsync());
         var stages = events.Where(static item => item.Name == "progress").Select(static item => JsonDocument.Parse(item.Data).RootElement.GetProperty("stage").GetString());
-        Assert.Equal(["Load", "Prefill", "FirstToken"], stages);
+        Assert.Equal(["Load", "FirstToken"], stages);
         Assert.Equal("[DONE]", events[^1].Data);
         var context = Assert.Single(_server.Engine.Asked).Context;
         Assert.Equal((512, TimeSpan.FromSeconds(1.5)), (context.Load!.ContextTokens!.Value, context.KeepAlive!.Value));

@@ -1,0 +1,25 @@
+using Microsoft.Extensions.Logging;
+
+namespace Stoker.Server.Admin;
+
+/// <summary>Log lines of management. References are shown without what may be secret in them; tokens never.</summary>
+internal static partial class AdminLog
+{
+    [LoggerMessage(EventId = 5300, Level = LogLevel.Information, Message = "Job {Id} began: pull {Reference}")]
+    public static partial void PullBegan(ILogger logger, string id, string reference);
+
+    [LoggerMessage(EventId = 5301, Level = LogLevel.Information, Message = "Job {Id} pulled {Model}: {Bytes} bytes fetched")]
+    public static partial void Pulled(ILogger logger, string id, string model, long bytes);
+
+    [LoggerMessage(EventId = 5302, Level = LogLevel.Information, Message = "Removed {Model}: {Bytes} bytes freed")]
+    public static partial void Removed(ILogger logger, string model, long bytes);
+
+    [LoggerMessage(EventId = 5303, Level = LogLevel.Information, Message = "Shutdown asked for over the socket")]
+    public static partial void ShutdownAsked(ILogger logger);
+
+    [LoggerMessage(EventId = 5304, Level = LogLevel.Error, Message = "A defect ended job {Id}")]
+    public static partial void JobDefect(ILogger logger, string id, Exception exception);
+
+    [LoggerMessage(EventId = 5305, Level = LogLevel.Warning, Message = "Job {Id} failed with {Kind}: {Problem}")]
+    public static partial void PullFailed(ILogger logger, string id, string kind, string problem);
+}

@@ -1,0 +1,63 @@
+using Stoker.Core.Errors;
+using Stoker.Core.Formats.Gguf;
+using Stoker.Core.Models;
+using Stoker.Server.Admin.Contracts;
+using Stoker.Supply;
+
+namespace Stoker.Server.Admin;
+
+/// <summary>What <c>stoker show</c> tells: the manifest's facts, and the model file's own words through our own reader.</summary>
+internal static class ModelDescription
+{
+    public static async Task<ModelReport> ReadAsync(ModelManifest manifest, ModelSummary summary, ModelSupply supply, CancellationToken cancellationToken)
+    {
+        var report = new ModelReport { Summary = summary, Defaults = manifest.Defaults, Files = Files(manifest, []) };
+        try
+        {
+            using var lease = await supply.HoldAsync(manifest, cancellationToken);
+            // A header is read from the disk at once, which may take a while on a cold one.
+            var model = await Task.Run(() => GgufModel.Open(lease.WeightPaths), cancellationToken);
+            return Describe(report, model) with { Files = Files(manifest, lease.WeightPaths) };
+        }
+        catch (StokerException exception) when (exception.Kind is ErrorKind.Corrupt or ErrorKind.Unsupported or ErrorKind.Io or ErrorKind.NotFound)
+        {
+            // The manifest is worth showing all the more.
+            return report with { Problem = exception.Message };
+        }
+    }
+
+    private static ModelReport Describe(ModelReport report, GgufModel model) => report with
+    {
+        Architecture = model.Metadata.Architecture,
+        Title = model.Metadata.Name,
+        Parameters = model.HasWeights ? model.ParameterCount : null,
+        Quantisation = model.Quantization,
+        ContextTokens = model.Metadata.ContextLength,
+        EmbeddingLength = model.Metadata.EmbeddingLength,
+        Layers = model.Metadata.BlockCount,
+        Tokenizer = model.Metadata.TokenizerModel,
+        VocabularySize = model.Metadata.VocabularySize,
+        Tensors = model.Tensors.Count,
+        ChatTemplate = model.Metadata.ChatTemplate,
+        License = model.Metadata.License,
+    };
+
+    /// <param name="weightPaths">In the order of the manifest's weights; empty while they are not held.</param>
+    private static List<ModelFileReport> Files(ModelManifest manifest, IReadOnlyList<string> weightPaths)
+    {
+        var nextPath = 0;
+        var files = new List<ModelFileReport>();
+        foreach (var file in manifest.Files)
+        {
+            files.Add(new ModelFileReport
+            {
+                Name = file.Name,
+                Role = file.Role,
+                SizeBytes = file.SizeBytes,
+                Digest = file.Digest?.ToString(),
+                Path = file.Role == FileRole.Weights && nextPath < weightPaths.Count ? weightPaths[nextPath++] : null,
+            });
+        }
+        return files;
+    }
+}

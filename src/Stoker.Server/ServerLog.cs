@@ -1,0 +1,16 @@
+using Microsoft.Extensions.Logging;
+
+namespace Stoker.Server;
+
+/// <summary>Log lines of the daemon as a whole.</summary>
+internal static partial class ServerLog
+{
+    [LoggerMessage(EventId = 5000, Level = LogLevel.Information, Message = "Started version {Version} as process {Pid} on {Home} in {ElapsedMs} ms")]
+    public static partial void Started(ILogger logger, string version, int pid, string home, double elapsedMs);
+
+    [LoggerMessage(EventId = 5001, Level = LogLevel.Information, Message = "Recovered {Bytes} bytes of abandoned downloads")]
+    public static partial void Recovered(ILogger logger, long bytes);
+
+    [LoggerMessage(EventId = 5002, Level = LogLevel.Information, Message = "Stopped after {ElapsedMs} ms")]
+    public static partial void Stopped(ILogger logger, double elapsedMs);
+}
