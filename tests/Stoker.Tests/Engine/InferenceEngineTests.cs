@@ -1,0 +1,321 @@
+using Stoker.Core.Budget;
+using Stoker.Core.Errors;
+using Stoker.Core.Models;
+using Stoker.Core.Progress;
+using Stoker.Engine;
+using Stoker.Engine.Protocol;
+using Stoker.Engine.Runners;
+using Stoker.Native.Libc;
+using Stoker.Tests.Engine.Runners;
+
+namespace Stoker.Tests.Engine;
+
+/// <summary>The engine over real runner processes: waiting, replacing, unloading, crashing.</summary>
+public sealed class InferenceEngineTests : IAsyncDisposable
+{
+    private const int QueueLength = 3;
+
+    private readonly TempFolder _folder = new();
+    private readonly ManualTimeProvider _time = new();
+    private readonly FileModelSource _source = new();
+    private readonly MemoryLedger _ledger;
+    private readonly InferenceEngine _engine;
+    private readonly CancellationToken _cancellation = TestContext.Current.CancellationToken;
+
+    public InferenceEngineTests()
+    {
+        _source.Add("a", [TestModels.Tiny]).Add("b", TestModels.TinySplit);
+        _ledger = new MemoryLedger(new FixedGauge());
+        var options = new RunnerPoolOptions { Start = TestModels.Start(_folder), QueueLength = QueueLength, Load = new LoadOptions { ContextTokens = 512, Threads = 1 } };
+        _engine = new InferenceEngine(_source, _ledger, options, _time);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        var pids = _engine.ListLoaded().Select(static model => model.Pid).OfType<int>().ToArray();
+        await _engine.DisposeAsync();
+        foreach (var pid in pids) Assert.False(OwnProcess.Signal(pid, UnixSignal.None), "a runner outlived the engine");
+        Assert.Equal(0, _source.Held);
+        Assert.Empty(_ledger.Leases);
+        _folder.Dispose();
+    }
+
+    [Fact]
+    public async Task FirstRequest_LoadsAndTellsTheStagesInOrder()
+    {
+        var stages = new List<StageProgress>();
+        var text = await AnswerAsync("a", progress: new Recorder(stages));
+        Assert.NotEmpty(text);
+        Assert.Equal([Stage.Verify, Stage.MakeRoom, Stage.Load, Stage.Prefill, Stage.FirstToken], stages.Where(static stage => stage.IsDone).Select(static stage => stage.Stage));
+        var loaded = Assert.Single(_engine.ListLoaded());
+        Assert.Equal(("a", LoadedState.Idle, 512, 1L), (loaded.Name, loaded.State, loaded.ContextTokens, loaded.Answers));
+        Assert.True(loaded.ReservedBytes > 1 << 20);
+        Assert.Equal(_time.GetUtcNow() + TimeSpan.FromMinutes(5), loaded.UnloadsAt);
+    }
+
+    [Fact]
+    public async Task SameModel_IsNotLoadedAgain_OtherOptionsOrModelAre()
+    {
+        await AnswerAsync("a");
+        var first = Pid();
+        await AnswerAsync("a");
+        Assert.Equal(first, Pid());
+        await AnswerAsync("a", load: new LoadOptions { ContextTokens = 1024 });
+        var second = Pid();
+        Assert.NotEqual(first, second);
+        await AnswerAsync("a"); // asks for nothing of its own: any will do
+        Assert.Equal(second, Pid());
+        await AnswerAsync("b");
+        Assert.Equal("b", Assert.Single(_engine.ListLoaded()).Name);
+        Assert.False(OwnProcess.Signal(first, UnixSignal.None));
+        Assert.False(OwnProcess.Signal(second, UnixSignal.None));
+        Assert.Single(_ledger.Leases);
+    }
+
+    [Fact]
+    public async Task FileReplacedUnderItsPath_IsLoadedAgain()
+    {
+        var path = _folder.File("mine.gguf");
+        File.Copy(TestModels.Tiny, path);
+        _source.Add("mine", [path]);
+        await AnswerAsync("mine");
+        var first = Pid();
+        File.Copy(TestModels.Tiny, path + ".new");
+        File.SetLastWriteTimeUtc(path + ".new", DateTime.UnixEpoch);
+        File.Move(path + ".new", path, overwrite: true);
+        await AnswerAsync("mine");
+        Assert.NotEqual(first, Pid());
+        await _engine.UnloadAsync(null, _cancellation);
+        File.Delete(path);
+    }
+
+    [Fact]
+    public async Task Queue_KeepsTheOrder_AndRefusesOneTooMany()
+    {
+        var running = await StartedAsync("a");
+        var order = new List<int>();
+        var waiting = Enumerable.Range(0, QueueLength).Select(async i =>
+        {
+            await AnswerAsync(i % 2 == 0 ? "b" : "a");
+            lock (order) order.Add(i);
+        }).ToArray();
+        Assert.Equal(1 + QueueLength, Assert.Single(_engine.ListLoaded()).Requests);
+
+        var error = await Assert.ThrowsAsync<StokerException>(() => AnswerAsync("a"));
+        Assert.Equal(ErrorKind.Busy, error.Kind);
+        Assert.InRange(error.RetryAfter!.Value.TotalSeconds, 1, 60);
+
+        await running.DisposeAsync();
+        await Task.WhenAll(waiting).WaitAsync(TimeSpan.FromSeconds(60), _cancellation);
+        Assert.Equal(Enumerable.Range(0, QueueLength), order);
+    }
+
+    [Fact]
+    public async Task WaitingClientThatLeaves_MakesRoom()
+    {
+        var running = await StartedAsync("a");
+        using var leave = new CancellationTokenSource();
+        var left = AnswerAsync("a", cancellationToken: leave.Token);
+        await leave.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => left);
+        Assert.Equal(1, Assert.Single(_engine.ListLoaded()).Requests);
+        await running.DisposeAsync();
+        await AnswerAsync("a");
+    }
+
+    [Fact]
+    public async Task KeepAlive_UnloadsIdleModels()
+    {
+        await AnswerAsync("a", keepAlive: TimeSpan.Zero);
+        Assert.Empty(_engine.ListLoaded());
+        await AnswerAsync("a", keepAlive: TimeSpan.FromSeconds(-1));
+        _time.Advance(TimeSpan.FromDays(10));
+        Assert.Null(Assert.Single(_engine.ListLoaded()).UnloadsAt);
+        await AnswerAsync("a");
+        var pid = Pid();
+        _time.Advance(TimeSpan.FromMinutes(4.9));
+        Assert.NotEmpty(_engine.ListLoaded());
+        await AnswerAsync("a"); // sets the clock anew
+        _time.Advance(TimeSpan.FromMinutes(4.9));
+        Assert.NotEmpty(_engine.ListLoaded());
+        _time.Advance(TimeSpan.FromMinutes(0.2));
+        await GoneAsync(pid);
+        await ClearedAsync();
+        Assert.Empty(_engine.ListLoaded());
+        Assert.Equal(0, _source.Held);
+    }
+
+    [Fact]
+    public async Task Unload_WaitsForTheRunningAnswer_NotForThoseThatWait()
+    {
+        var running = await StartedAsync("a");
+        var next = AnswerAsync("b");
+        var unload = _engine.UnloadAsync("a", _cancellation);
+        Assert.False(unload.IsCompleted);
+        await running.DisposeAsync();
+        Assert.True(await unload);
+        await next;
+        Assert.False(await _engine.UnloadAsync("a", _cancellation));
+        Assert.True(await _engine.UnloadAsync(null, _cancellation));
+        Assert.Empty(_engine.ListLoaded());
+    }
+
+    [Fact]
+    public async Task Kill_EndsThatRequest_TheNextStartsAnew_TheThirdCrashIsTheLast()
+    {
+        for (var crash = 1; crash <= 3; crash++)
+        {
+            var error = await KillWhileAnsweringAsync();
+            Assert.Equal(ErrorKind.Unavailable, error.Kind);
+            Assert.Contains("signal 9", error.Message, StringComparison.Ordinal);
+        }
+        var refused = await RefusedAsync();
+        Assert.Equal(ErrorKind.Unavailable, refused.Kind);
+        Assert.Contains("3 times", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("signal 9", refused.Message, StringComparison.Ordinal);
+        Assert.InRange(refused.RetryAfter!.Value.TotalSeconds, 1, 60);
+        _time.Advance(TimeSpan.FromSeconds(61));
+        await AnswerAsync("a");
+    }
+
+    [Fact]
+    public async Task KilledWhileIdle_IsClearedAway_AndTheNextRequestLoads()
+    {
+        await AnswerAsync("a");
+        var pid = Pid();
+        OwnProcess.Signal(pid, UnixSignal.Kill);
+        await GoneAsync(pid);
+        await ClearedAsync(); // without anyone asking
+        await AnswerAsync("a");
+        Assert.NotEqual(pid, Pid());
+        Assert.Single(_ledger.Leases);
+    }
+
+    [Fact]
+    public async Task NoMemory_IsRefusedWithTheNumbers_AndNothingIsHeld()
+    {
+        _source.Add("huge", [TestModels.Tiny], new ModelDefaults { ContextTokens = 100_000_000 });
+        var error = await Assert.ThrowsAsync<StokerException>(() => AnswerAsync("huge"));
+        Assert.Equal(ErrorKind.OutOfMemory, error.Kind);
+        Assert.Contains("GiB", error.Message, StringComparison.Ordinal);
+        Assert.Equal(0, _source.Held);
+        await AnswerAsync("a");
+    }
+
+    [Fact]
+    public async Task FilesThatCannotGenerate_AreRefusedBeforeARunnerStarts()
+    {
+        var broken = _folder.File("broken.gguf");
+        await File.WriteAllBytesAsync(broken, (await File.ReadAllBytesAsync(TestModels.Tiny, _cancellation))[..5000], _cancellation);
+        _source.Add("words", [TestModels.Vocabulary("gpt-2.gguf")]).Add("broken", [broken]);
+        Assert.Equal(ErrorKind.Unsupported, (await Assert.ThrowsAsync<StokerException>(() => AnswerAsync("words"))).Kind);
+        Assert.Equal(ErrorKind.Corrupt, (await Assert.ThrowsAsync<StokerException>(() => AnswerAsync("broken"))).Kind);
+        Assert.Equal(ErrorKind.NotFound, (await Assert.ThrowsAsync<StokerException>(() => AnswerAsync("nobody"))).Kind);
+        Assert.Empty(_engine.ListLoaded());
+        File.Delete(broken);
+    }
+
+    [Fact]
+    public async Task CancelDuringLoad_LeavesNothingBehind()
+    {
+        using var cancel = new CancellationTokenSource();
+        var progress = new Recorder([], stage =>
+        {
+            if (stage is { Stage: Stage.Load, IsDone: false }) cancel.Cancel();
+        });
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => AnswerAsync("a", progress: progress, cancellationToken: cancel.Token));
+        Assert.Empty(_engine.ListLoaded());
+        Assert.Empty(_ledger.Leases);
+        Assert.Equal(0, _source.Held);
+        await AnswerAsync("a");
+    }
+
+    [Fact]
+    public async Task PublishersDefaults_CountWhereTheRequestSaysNothing()
+    {
+        _source.Add("greedy", [TestModels.Tiny], new ModelDefaults { Temperature = 0, ContextTokens = 256 });
+        var request = new GenerationRequest { Text = "Hello", MaxTokens = 8, IgnoreEos = true };
+        Assert.Equal(await AnswerAsync("greedy", request: request), await AnswerAsync("greedy", request: request));
+        Assert.Equal(256, Assert.Single(_engine.ListLoaded()).ContextTokens);
+    }
+
+    private int Pid() => Assert.Single(_engine.ListLoaded()).Pid!.Value;
+
+    private async Task<string> AnswerAsync(
+        string model, LoadOptions? load = null, TimeSpan? keepAlive = null, IProgress<StageProgress>? progress = null, GenerationRequest? request = null, CancellationToken? cancellationToken = null)
+    {
+        request ??= new GenerationRequest { Text = "Hello", MaxTokens = 4, IgnoreEos = true, Sampling = new SamplingOptions { Seed = 1 } };
+        var context = new GenerationContext(CallerTrust.Owner, progress) { Load = load, KeepAlive = keepAlive };
+        var text = "";
+        await foreach (var told in _engine.GenerateAsync(model, request, context, cancellationToken ?? _cancellation))
+        {
+            if (told is TokensGenerated tokens) text += tokens.Text;
+        }
+        return text;
+    }
+
+    // An answer that has begun and goes on until it is disposed.
+    private async Task<IAsyncEnumerator<GenerationEvent>> StartedAsync(string model)
+    {
+        var request = new GenerationRequest { Text = "Hello", IgnoreEos = true };
+        var answer = _engine.GenerateAsync(model, request, new GenerationContext(CallerTrust.Owner), _cancellation).GetAsyncEnumerator(_cancellation);
+        Assert.True(await answer.MoveNextAsync());
+        return answer;
+    }
+
+    private async Task<StokerException> KillWhileAnsweringAsync()
+    {
+        await using var answer = await StartedAsync("a");
+        OwnProcess.Signal(Pid(), UnixSignal.Kill);
+        return await Assert.ThrowsAsync<StokerException>(async () =>
+        {
+            while (await answer.MoveNextAsync())
+            {
+                // until it breaks off
+            }
+        });
+    }
+
+    // The crash is noted by a task of its own, an instant after the request has failed.
+    private async Task<StokerException> RefusedAsync()
+    {
+        for (var attempt = 0; ; attempt++)
+        {
+            try
+            {
+                await AnswerAsync("a");
+                Assert.True(attempt < 20, "a fourth start was not refused");
+            }
+            catch (StokerException error)
+            {
+                return error;
+            }
+        }
+    }
+
+    private static async Task GoneAsync(int pid)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        while (OwnProcess.Signal(pid, UnixSignal.None)) await Task.Delay(10, limit.Token);
+    }
+
+    private async Task ClearedAsync()
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        while (_ledger.Leases.Count > 0) await Task.Delay(10, limit.Token);
+    }
+
+    private sealed class FixedGauge : IMemoryGauge
+    {
+        public MachineMemory Read() => new(8L << 30, 6L << 30, "the machine");
+    }
+
+    private sealed class Recorder(List<StageProgress> stages, Action<StageProgress>? also = null) : IProgress<StageProgress>
+    {
+        public void Report(StageProgress value)
+        {
+            lock (stages) stages.Add(value);
+            also?.Invoke(value);
+        }
+    }
+}

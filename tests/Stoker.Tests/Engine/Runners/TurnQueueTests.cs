@@ -1,0 +1,94 @@
+using Stoker.Core.Errors;
+using Stoker.Engine.Runners;
+
+namespace Stoker.Tests.Engine.Runners;
+
+public sealed class TurnQueueTests
+{
+    private readonly ManualTimeProvider _time = new();
+
+    [Fact]
+    public async Task Enter_OneAtATimeInOrder_WithThoseFirstBefore()
+    {
+        var queue = new TurnQueue(10, _time);
+        var holder = await queue.EnterAsync(first: false, TestContext.Current.CancellationToken);
+        var order = new List<string>();
+        async Task WaitAsync(string name, bool first)
+        {
+            using var turn = await queue.EnterAsync(first, TestContext.Current.CancellationToken);
+            lock (order) order.Add(name);
+        }
+        var all = new[] { WaitAsync("1", false), WaitAsync("2", false), WaitAsync("housekeeping", true) };
+        Assert.Null(queue.TryEnter());
+        holder.Dispose();
+        holder.Dispose(); // twice is once
+        await Task.WhenAll(all);
+        Assert.Equal(["housekeeping", "1", "2"], order);
+        Assert.NotNull(queue.TryEnter());
+    }
+
+    [Fact]
+    public async Task Enter_64Wait_The65thIsRefused()
+    {
+        var queue = new TurnQueue(64, _time);
+        var holder = await queue.EnterAsync(false, TestContext.Current.CancellationToken);
+        var waiting = Enumerable.Range(0, 64).Select(_ => queue.EnterAsync(false, TestContext.Current.CancellationToken)).ToList();
+        var error = await Assert.ThrowsAsync<StokerException>(() => queue.EnterAsync(false, TestContext.Current.CancellationToken));
+        Assert.Equal(ErrorKind.Busy, error.Kind);
+        Assert.NotNull(error.RetryAfter);
+        holder.Dispose();
+        foreach (var next in waiting) (await next).Dispose();
+        (await queue.EnterAsync(false, TestContext.Current.CancellationToken)).Dispose();
+    }
+
+    [Fact]
+    public async Task Enter_ManyThatComeGoAndGiveUp_NeverTwoAtOnceAndNeverStuck()
+    {
+        const int Seed = 3;
+        var queue = new TurnQueue(1000, _time);
+        var inside = 0;
+        var tasks = Enumerable.Range(0, 200).Select(i => Task.Run(async () =>
+        {
+            var random = new Random(Seed + i);
+            for (var round = 0; round < 50; round++)
+            {
+                using var cancel = new CancellationTokenSource();
+                if (random.Next(3) == 0) cancel.CancelAfter(TimeSpan.FromMilliseconds(random.NextDouble()));
+                try
+                {
+                    using var turn = await queue.EnterAsync(random.Next(10) == 0, cancel.Token);
+                    Assert.Equal(1, Interlocked.Increment(ref inside));
+                    if (random.Next(4) == 0) await Task.Yield();
+                    Interlocked.Decrement(ref inside);
+                }
+                catch (OperationCanceledException)
+                {
+                    // left
+                }
+            }
+        })).ToArray();
+        await Task.WhenAll(tasks).WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
+        Assert.Equal(0, queue.Waiting);
+        Assert.NotNull(queue.TryEnter());
+    }
+
+    [Fact]
+    public void Crashes_ThreeWithinAMinute_AreRefusedUntilTheFirstIsOld()
+    {
+        var crashes = new CrashRecord(_time);
+        for (var i = 0; i < 3; i++)
+        {
+            crashes.Check("m");
+            crashes.Note("m", $"reason {i}");
+            _time.Advance(TimeSpan.FromSeconds(10));
+        }
+        var error = Assert.Throws<StokerException>(() => crashes.Check("m"));
+        Assert.Contains("reason 2", error.Message, StringComparison.Ordinal);
+        Assert.Equal(TimeSpan.FromSeconds(30), error.RetryAfter);
+        crashes.Check("other");
+        _time.Advance(TimeSpan.FromSeconds(30));
+        crashes.Check("m");
+        crashes.Note("m", "again");
+        Assert.Throws<StokerException>(() => crashes.Check("m")); // the last three lie within a minute once more
+    }
+}
