@@ -1,1 +1,16 @@
-return 0;
+using Stoker.Bench;
+
+// ./run bench [decode|first-token|start-up|memory ...] [--json] [--quick] [--program PATH]
+if (args is [BareLoop.Verb, .. var rest]) return BareLoop.Run(rest);
+if (BenchOptions.Parse(args, AppContext.BaseDirectory) is not { } options)
+{
+    Console.Error.WriteLine(BenchOptions.Usage);
+    return 2;
+}
+using var stop = new CancellationTokenSource();
+Console.CancelKeyPress += (_, pressed) =>
+{
+    pressed.Cancel = true;
+    stop.Cancel();
+};
+return await BenchRun.RunAsync(options, Console.Out, Console.Error, stop.Token);

@@ -1,0 +1,36 @@
+using System.Globalization;
+using System.Text.Json.Serialization;
+
+namespace Stoker.Bench;
+
+/// <summary>One measured number and what it is held against.</summary>
+/// <param name="Name">What was measured.</param>
+/// <param name="Value">The number.</param>
+/// <param name="Unit">Its unit; empty for a ratio.</param>
+/// <param name="Bar">The bar as text (<c>≥ 0.97</c>), or null when it is only told.</param>
+/// <param name="Passed">Whether it is on the right side of the bar; null without one.</param>
+/// <param name="Detail">What it was computed from.</param>
+internal sealed record Figure(string Name, double Value, string Unit, string? Bar, bool? Passed, string Detail)
+{
+    public static Figure AtLeast(string name, double value, double bar, string unit, string detail) =>
+        new(name, value, unit, string.Create(CultureInfo.InvariantCulture, $">= {bar} {unit}").TrimEnd(), value >= bar, detail);
+
+    public static Figure AtMost(string name, double value, double bar, string unit, string detail) =>
+        new(name, value, unit, string.Create(CultureInfo.InvariantCulture, $"<= {bar} {unit}").TrimEnd(), value <= bar, detail);
+
+    public static Figure Told(string name, double value, string unit, string detail) => new(name, value, unit, null, null, detail);
+
+    public override string ToString()
+    {
+        var verdict = Passed switch { true => "ok  ", false => "MISS", null => "    " };
+        var value = string.Create(CultureInfo.InvariantCulture, $"{Value:0.###} {Unit}").TrimEnd();
+        return $"{verdict} {Name,-52} {value,14}  {Bar,-12} {Detail}";
+    }
+}
+
+/// <summary>A whole run, for <c>--json</c>.</summary>
+internal sealed record BenchReport(MachineConditions Conditions, IReadOnlyList<Figure> Figures);
+
+[JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+[JsonSerializable(typeof(BenchReport))]
+internal sealed partial class BenchJson : JsonSerializerContext;
