@@ -18,9 +18,10 @@ namespace Stoker.Engine;
 /// <item>hold the files, and let our own reader accept them before llama.cpp sees them</item>
 /// <item>make room: what is loaded goes, the budget agrees (<see cref="MemoryLedger"/>)</item>
 /// <item>start a runner (<see cref="Runner.StartAsync"/>)</item>
-/// <item>load and warm (<see cref="Runner.LoadAsync"/>)</item>
+/// <item>load (<see cref="Runner.LoadAsync"/>)</item>
+/// <item>warm: a first short answer that nobody sees (<see cref="Runner.WarmAsync"/>)</item>
 /// </list>
-/// Steps 2 to 6 are done by whoever has the pool's turn.
+/// Steps 2 to 7 are done by whoever has the pool's turn.
 /// </summary>
 public sealed class ModelLoader(IModelSource source, RunnerPool pool, MemoryLedger ledger, TimeProvider time)
 {
@@ -28,7 +29,7 @@ public sealed class ModelLoader(IModelSource source, RunnerPool pool, MemoryLedg
     public Task<ModelManifest?> ResolveAsync(string model, CallerTrust trust, CancellationToken cancellationToken) =>
         source.FindAsync(model, trust, cancellationToken);
 
-    /// <summary>Steps 2 to 6, or nothing when that very model is loaded already. Call with the pool's turn.</summary>
+    /// <summary>Steps 2 to 7, or nothing when that very model is loaded already. Call with the pool's turn.</summary>
     /// <exception cref="StokerException">NotFound, Corrupt, Unsupported, OutOfMemory, Unavailable.</exception>
     public async Task<RunningModel> LoadAsync(ModelManifest manifest, GenerationContext context, CancellationToken cancellationToken)
     {
@@ -51,7 +52,7 @@ public sealed class ModelLoader(IModelSource source, RunnerPool pool, MemoryLedg
             // 4. Make room.
             var memory = await MakeRoomAsync(manifest, model, options, progress, cancellationToken);
 
-            // 5. and 6. Start, load, warm.
+            // 5. to 7. Start, load, warm.
             var loaded = await StartAsync(manifest, model, identity, options, files, memory, progress, cancellationToken);
             isHeld = false; // the running model holds it now
             pool.EndLoad(loaded);
@@ -109,6 +110,7 @@ public sealed class ModelLoader(IModelSource source, RunnerPool pool, MemoryLedg
             runner = await Runner.StartAsync(pool.Options.Start, pool.Options.Log, time, cancellationToken);
             var command = new LoadCommand { Paths = files.WeightPaths, ContextTokens = options.ContextTokens, Threads = options.Threads, Repack = options.Repack };
             var report = await runner.LoadAsync(command, fraction => step.Progress((long)(fraction * model.SizeBytes), model.SizeBytes), cancellationToken);
+            await runner.WarmAsync(cancellationToken);
             memory.MarkAllocated();
             step.Done(model.SizeBytes, report.Description);
             return new RunningModel(manifest, identity, options, runner, report, files, memory);

@@ -17,6 +17,8 @@ internal static class PromptTokens
                 throw new StokerException(ErrorKind.InvalidInput, $"Token {wrong} is outside the model's vocabulary of {size}.");
             return [.. given];
         }
+        // llama.cpp would end the process.
+        if (!model.HasVocabulary) throw new StokerException(ErrorKind.Unsupported, "This model has no vocabulary: only token ids can be its prompt.");
         var text = request.Messages is { } messages ? ChatText(library, model, messages, request.ChatTemplate) : request.Text ?? "";
         var tokens = model.Tokenize(text, addSpecial: true, parseSpecial: true);
         // Some templates write the beginning-of-sequence token that the tokenizer adds too.

@@ -37,7 +37,7 @@ public sealed class RunnerModel : IDisposable
 
     public required LoadedReport Report { get; init; }
 
-    /// <summary>Loads, makes the context, and decodes one token so that the first request finds everything in place.</summary>
+    /// <summary>Loads and makes the context.</summary>
     /// <param name="library">llama.cpp.</param>
     /// <param name="command">What to load.</param>
     /// <param name="progress">Told of 0 to 1.</param>
@@ -68,7 +68,6 @@ public sealed class RunnerModel : IDisposable
                     MicroBatchTokens = MicroBatchTokens,
                 });
                 batch = LlamaBatch.Create(library, MicroBatchTokens);
-                WarmUp(model, context, batch);
             }
             cancellationToken.ThrowIfCancellationRequested();
             return new RunnerModel(library, model, context, batch, newSeed)
@@ -137,14 +136,6 @@ public sealed class RunnerModel : IDisposable
         _batch?.Dispose();
         _context?.Dispose();
         _model.Dispose();
-    }
-
-    private static void WarmUp(LlamaModel model, LlamaContext context, LlamaBatch batch)
-    {
-        batch.Clear();
-        batch.Add(model.BosToken ?? model.EosToken ?? 0, 0, 0, wantLogits: true);
-        if (context.Decode(batch) != DecodeResult.Done) throw new StokerException(ErrorKind.Corrupt, "The model loads but does not compute: decoding one token failed.");
-        context.Clear();
     }
 
     private byte[] BytesOf(int token) => _tokenBytes[token] ??= _model.TokenBytes(token);

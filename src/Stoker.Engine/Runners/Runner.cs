@@ -61,6 +61,27 @@ public sealed class Runner : IAsyncDisposable
         return loaded ?? throw Incomplete();
     }
 
+    /// <summary>
+    /// Two tokens that nobody sees: they bring the weights into memory and compile the way from here to there, so that the first
+    /// request is not slower than the second.
+    /// </summary>
+    /// <exception cref="StokerException">The model loads but does not compute.</exception>
+    public async Task WarmAsync(CancellationToken cancellationToken)
+    {
+        var request = new GenerationRequest { Text = "Hello", MaxTokens = 2, IgnoreEos = true, Stop = ["\0"] };
+        try
+        {
+            await foreach (var _ in GenerateAsync(request, cancellationToken))
+            {
+                // only that they come
+            }
+        }
+        catch (StokerException error) when (error.Kind is ErrorKind.Unsupported or ErrorKind.InvalidInput or ErrorKind.ContextOverflow)
+        {
+            // A model without a vocabulary, or with room for nothing: the first request is told.
+        }
+    }
+
     /// <summary>One answer. Leaving the enumeration early, or cancelling, stops it within one token.</summary>
     public async IAsyncEnumerable<GenerationEvent> GenerateAsync(GenerationRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
