@@ -30,7 +30,7 @@ public sealed class ModelSupply : IDisposable
         _blobs = new BlobStore(options.Home);
         _manifests = new ManifestStore(options.Home);
         _resolver = new ModelResolver(ShortNames.Load(options.ProgramFolder, options.Home), options.ProgramFolder);
-        _fetcher = new ModelFetcher(_blobs, options.Fetcher?.Invoke(_blobs) ?? new StreamFetcher(_blobs), _resolver);
+        _fetcher = new ModelFetcher(_blobs, options.Fetcher?.Invoke(_blobs) ?? new RangedFetcher(_blobs, options.Fetch), _resolver);
     }
 
     /// <summary>Free bytes where models are kept.</summary>
@@ -241,6 +241,9 @@ public sealed record SupplyOptions
     public string ProgramFolder { get; init; } = AppContext.BaseDirectory;
 
     public SourceOptions Sources { get; init; } = new();
+
+    /// <summary>How files are fetched, by all pulls together.</summary>
+    public FetchOptions Fetch { get; init; } = new();
 
     /// <summary>Another way to fetch blobs; null: the usual one.</summary>
     public Func<BlobStore, IBlobFetcher>? Fetcher { get; init; }

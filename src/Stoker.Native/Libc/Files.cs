@@ -52,6 +52,38 @@ public static unsafe class Files
         }
     }
 
+    /// <summary>Makes a file's bytes durable, and what is needed to read them back; not its times.</summary>
+    public static void SyncContent(SafeFileHandle file, string path)
+    {
+        if (LibcNative.fdatasync(file) != 0) throw LibcException.Last("fdatasync", path);
+    }
+
+    /// <summary>Lets the kernel begin to write a part of the file to the disk (sync_file_range(2)). A hint: failure is no error.</summary>
+    public static void StartWriteBack(SafeFileHandle file, long offset, long length)
+    {
+        const uint write = 2; // SYNC_FILE_RANGE_WRITE
+        _ = LibcNative.sync_file_range(file, offset, length, write);
+    }
+
+    /// <summary>Makes an empty file share another's blocks (ioctl FICLONE). False: this file system, or this pair of files, cannot.</summary>
+    public static bool TryReflink(SafeFileHandle source, SafeFileHandle target)
+    {
+        const nuint clone = 0x40049409; // FICLONE of linux/fs.h
+        return LibcNative.ioctl(target, clone, source) == 0;
+    }
+
+    /// <summary>Gives a file a second name. False: it lies on another file system, or the file system or its rules have no such thing.</summary>
+    /// <exception cref="LibcException">Exists, NoSpace …</exception>
+    public static bool TryHardLink(string existing, string created)
+    {
+        const int crossDevice = 18, tooManyLinks = 31;
+        if (LibcNative.link(existing, created) == 0) return true;
+        var errno = Marshal.GetLastPInvokeError();
+        return errno is crossDevice or tooManyLinks or (int)Errno.NotPermitted or (int)Errno.NotSupported or (int)Errno.AccessDenied
+            ? false
+            : throw new LibcException("link", created, errno);
+    }
+
     /// <summary>Size and free space of the file system that holds <paramref name="path"/> (which must exist), in bytes.</summary>
     public static FileSystemSpace Space(string path)
     {

@@ -32,6 +32,22 @@ internal static unsafe partial class LibcNative
     [LibraryImport(Libc, SetLastError = true)]
     internal static partial int fallocate(SafeFileHandle fd, int mode, long offset, long len);
 
+    // int fdatasync(int fd);
+    [LibraryImport(Libc, SetLastError = true)]
+    internal static partial int fdatasync(SafeFileHandle fd);
+
+    // int sync_file_range(int fd, off_t offset, off_t nbytes, unsigned int flags);
+    [LibraryImport(Libc, SetLastError = true)]
+    internal static partial int sync_file_range(SafeFileHandle fd, long offset, long nbytes, uint flags);
+
+    // int ioctl(int fd, unsigned long op, ...); here with a file descriptor as its argument
+    [LibraryImport(Libc, SetLastError = true)]
+    internal static partial int ioctl(SafeFileHandle fd, nuint op, SafeFileHandle argument);
+
+    // int link(const char *oldpath, const char *newpath);
+    [LibraryImport(Libc, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int link(string oldpath, string newpath);
+
     // int dup2(int oldfd, int newfd);
     [LibraryImport(Libc, SetLastError = true)]
     internal static partial int dup2(int oldfd, int newfd);

@@ -17,6 +17,7 @@ public sealed class BlobStore : IDisposable
     private readonly string _root;
     private readonly string _partial;
     private readonly VerifiedStamps _stamps;
+    private readonly ChunkMapStore _maps;
     private readonly Lock _gate = new();
     private readonly Dictionary<Digest, int> _holds = [];
     private readonly SemaphoreSlim _verifying = new(1, 1);
@@ -28,6 +29,7 @@ public sealed class BlobStore : IDisposable
         _root = Path.Combine(Home, "blobs", "sha256");
         _partial = Path.Combine(Home, "partial");
         _stamps = new VerifiedStamps(Home);
+        _maps = new ChunkMapStore(Home);
     }
 
     public string Home { get; }
@@ -40,6 +42,27 @@ public sealed class BlobStore : IDisposable
 
     /// <summary>Opens the file in which a download collects; the key names it again after a restart.</summary>
     public PartialFile OpenPartial(Digest key, bool fresh) => PartialFile.Open(Path.Combine(_partial, key.Hex + ".part"), fresh);
+
+    /// <summary>Bytes of disk that an interrupted download has already.</summary>
+    public long PartialBytes(Digest key)
+    {
+        var file = new FileInfo(Path.Combine(_partial, key.Hex + ".part"));
+        return file.Exists ? file.Length : 0;
+    }
+
+    /// <summary>The file beside a partial one that remembers which of its chunks are sound.</summary>
+    public PartialFile OpenJournal(Digest key) => PartialFile.Open(Path.Combine(_partial, key.Hex + ".journal"), fresh: false);
+
+    /// <summary>Waits for its turn to work on a partial file, among the threads and processes of this machine.</summary>
+    /// <returns>The lock, or null where the file system's locks do nothing: then work in a nameless file.</returns>
+    public Task<PartialLock?> LockPartialAsync(Digest key, TimeProvider time, CancellationToken cancellationToken) =>
+        PartialLock.AcquireAsync(Path.Combine(_partial, key.Hex + ".lock"), time, cancellationToken);
+
+    /// <summary>The sums of a blob's chunks, or null when they are not known.</summary>
+    public ChunkMap? ReadMap(Digest digest) => _maps.Read(digest);
+
+    /// <summary>Keeps the sums of a blob whose digest was verified.</summary>
+    public void WriteMap(ChunkMap map) => _maps.Write(map);
 
     /// <summary>Like <see cref="OpenPartial"/> for content whose digest is not known before it is here.</summary>
     public PartialFile OpenNamelessPartial() => PartialFile.Open(Path.Combine(_partial, $"new-{Guid.NewGuid():N}.part"), fresh: true);

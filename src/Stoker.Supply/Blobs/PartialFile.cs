@@ -8,7 +8,7 @@ namespace Stoker.Supply.Blobs;
 /// A download under way: one file in <c>partial/</c>, written at positions. Not thread-safe but for <see cref="Write"/> to ranges
 /// that do not overlap. Disposing closes it; the file stays unless it was discarded or published.
 /// </summary>
-public sealed class PartialFile : IDisposable
+public sealed class PartialFile : IPartialContent, IDisposable
 {
     private readonly SafeFileHandle _handle;
     private bool _isGone;
@@ -82,6 +82,22 @@ public sealed class PartialFile : IDisposable
 
     /// <summary>Drops what lies behind <paramref name="lengthBytes"/>, or grows the file by a hole.</summary>
     public void SetLength(long lengthBytes) => RandomAccess.SetLength(_handle, lengthBytes);
+
+    /// <summary>Waits until the bytes written so far are on the disk; not for times and names.</summary>
+    public void SyncContent()
+    {
+        try
+        {
+            Files.SyncContent(_handle, Path);
+        }
+        catch (IOException refused)
+        {
+            throw DiskErrors.Wrap(refused, "The download could not be made durable", Path);
+        }
+    }
+
+    /// <summary>Lets the kernel begin to write this part to the disk, so that a later sync has less to wait for.</summary>
+    public void StartWriteBack(long offset, long length) => Files.StartWriteBack(_handle, offset, length);
 
     /// <summary>Waits until what was written is on the disk.</summary>
     public void Sync()

@@ -71,7 +71,8 @@ public sealed class ModelFetcher
 
     private void CheckSpace(ModelManifest manifest, BlobLease?[] leases)
     {
-        var needed = manifest.Files.Where((_, i) => leases[i] is null).DistinctBy(static file => file.Digest?.ToString() ?? file.Name).Sum(static file => file.SizeBytes ?? 0);
+        var needed = manifest.Files.Where((_, i) => leases[i] is null).DistinctBy(static file => file.Digest?.ToString() ?? file.Name)
+            .Sum(file => Math.Max(0, (file.SizeBytes ?? 0) - _store.PartialBytes(RangedFetcher.KeyOf(file))));
         if (needed == 0) return;
         var free = _store.FreeBytes();
         if (free < needed) throw DiskErrors.NoRoom($"{manifest.Name} cannot be pulled", _store.Home, needed, free);

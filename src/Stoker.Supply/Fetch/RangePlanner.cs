@@ -8,6 +8,9 @@ namespace Stoker.Supply.Fetch;
 /// </summary>
 public sealed class RangePlanner
 {
+    // Taking from an open answer costs its connection and what is already on the way: for less than this it is not worth it.
+    private const double StealWorthSeconds = 2;
+
     private readonly LinkedList<ChunkRange> _free = new(); // ascending, never empty, never touching
     private readonly List<TakenRange> _taken = [];
 
@@ -92,11 +95,12 @@ public sealed class RangePlanner
         var bestPace = 0.0;
         foreach (var taken in _taken)
         {
+            if (taken.Pace <= 0) continue; // nobody knows yet how long it will take
             bestPace = Math.Max(bestPace, taken.Pace);
             if (last is null || taken.SecondsLeft > last.SecondsLeft) last = taken;
         }
         // The chunk that is under way stays with its owner, so only those after it are shared.
-        if (last is null || last.LeftCount - 1 < minChunks) return null;
+        if (last is null || last.LeftCount - 1 < minChunks || last.SecondsLeft < StealWorthSeconds) return null;
         // So much that both would end together if the thief is as fast as the fastest.
         var share = bestPace / (bestPace + last.Pace);
         var stolen = Math.Clamp((int)(last.LeftCount * share), minChunks, last.LeftCount - 1);
@@ -156,8 +160,8 @@ public sealed class TakenRange
 
     public int LeftCount => End - Next;
 
-    /// <summary>Chunks a second that its connection manages; to compare ranges with one another.</summary>
-    public double Pace { get; set; } = 1;
+    /// <summary>Chunks a second that its connection manages; 0 while that is not known.</summary>
+    public double Pace { get; set; }
 
     public double SecondsLeft => LeftCount / Math.Max(Pace, 1e-9);
 

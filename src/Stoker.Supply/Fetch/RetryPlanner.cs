@@ -40,6 +40,7 @@ public sealed class RetryPlanner(RetryOptions options, Random random)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(failuresInARow, 1);
         if (!failure.IsTransient) return new RetryDecision(null, failure.Message);
+        if (failure.IsSlow) return new RetryDecision(TimeSpan.Zero, failure.Message);
         if (failuresInARow >= options.MaxAttempts) return new RetryDecision(null, $"{failure.Message} ({failuresInARow} times in a row)");
         lock (_gate)
         {
@@ -73,11 +74,11 @@ public sealed record FetchFailure(ErrorKind Kind, bool IsTransient, string Messa
     /// <summary>The origin wants fewer requests (429, 503).</summary>
     public bool IsThrottle { get; init; }
 
-    /// <summary>A signed address may have expired (401, 403 on a redirected address): resolve again, then retry.</summary>
-    public bool AsksForNewAddress { get; init; }
-
     /// <summary>The origin now has other content than before: all that came from it so far must go.</summary>
     public bool OriginChanged { get; init; }
+
+    /// <summary>The connection crawled and was given up by us: ask again at once.</summary>
+    public bool IsSlow { get; init; }
 
     /// <summary>It gave bytes that are not the blob's: never ask it again.</summary>
     public bool OriginLied { get; init; }

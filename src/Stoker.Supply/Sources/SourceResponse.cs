@@ -5,6 +5,9 @@ namespace Stoker.Supply.Sources;
 /// <summary>An answer whose body is still to be read. Must be disposed.</summary>
 public sealed class SourceResponse(HttpResponseMessage message, Uri address) : IDisposable
 {
+    /// <summary>The way that led here, to be taken again without the redirects.</summary>
+    internal SourceHop? Hop { get; init; }
+
     public HttpResponseMessage Message { get; } = message;
 
     /// <summary>Where it came from in the end, after redirects. May hold a signature: not for logs.</summary>

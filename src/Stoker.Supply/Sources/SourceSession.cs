@@ -36,6 +36,9 @@ public sealed class SourceSession : IDisposable
             ConnectCallback = _connector.ConnectAsync,
             MaxConnectionsPerServer = 64,
             MaxResponseHeadersLength = 64,
+            // A body that is not wanted to its end costs a connection, not the wait for what is left of it.
+            MaxResponseDrainSize = 0,
+            ResponseDrainTimeout = TimeSpan.Zero,
             PooledConnectionIdleTimeout = TimeSpan.FromSeconds(30),
             UseProxy = access.Proxy is not null && !access.Offline,
             Proxy = access.Proxy is { } proxy ? new SourceProxy(proxy, access.NoProxy) : null,
@@ -58,9 +61,14 @@ public sealed class SourceSession : IDisposable
     /// <param name="accept">Further statuses that come back instead of an exception.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <exception cref="SourceException">Network, Timeout, NotFound, Unauthorized, Forbidden …</exception>
-    public async Task<SourceResponse> GetAsync(Uri address, Action<HttpRequestHeaders>? setHeaders, Func<HttpStatusCode, bool>? accept, CancellationToken cancellationToken)
+    public Task<SourceResponse> GetAsync(Uri address, Action<HttpRequestHeaders>? setHeaders, Func<HttpStatusCode, bool>? accept, CancellationToken cancellationToken) =>
+        GetAgainAsync(new SourceHop(address, MayAuthorize: true, FirstReach(), WasRedirected: false), setHeaders, accept, cancellationToken);
+
+    /// <summary>As <see cref="GetAsync"/>, from where the redirects of an earlier answer ended.</summary>
+    internal async Task<SourceResponse> GetAgainAsync(SourceHop start, Action<HttpRequestHeaders>? setHeaders, Func<HttpStatusCode, bool>? accept, CancellationToken cancellationToken)
     {
-        var hop = new Hop(address, MayAuthorize: true, FirstReach());
+        var address = start.Address;
+        var hop = start;
         var seen = new HashSet<string>(StringComparer.Ordinal);
         for (var redirects = 0; ; redirects++)
         {
@@ -74,7 +82,7 @@ public sealed class SourceSession : IDisposable
                 hop = Follow(hop, next);
                 continue;
             }
-            if (response.IsSuccessStatusCode || accept?.Invoke(response.StatusCode) == true) return new SourceResponse(response, hop.Address);
+            if (response.IsSuccessStatusCode || accept?.Invoke(response.StatusCode) == true) return new SourceResponse(response, hop.Address) { Hop = hop };
             using (response) throw await SourceErrors.OfStatusAsync(response, hop.Address, this, cancellationToken);
         }
     }
@@ -119,12 +127,12 @@ public sealed class SourceSession : IDisposable
     /// <summary>One request, no redirect followed, no token but the given one; for the token endpoint of a registry.</summary>
     internal async Task<HttpResponseMessage> SendPlainAsync(Uri address, CancellationToken cancellationToken)
     {
-        return await SendOnceAsync(new Hop(address, MayAuthorize: false, FirstReach()), null, null, cancellationToken);
+        return await SendOnceAsync(new SourceHop(address, MayAuthorize: false, FirstReach(), WasRedirected: false), null, null, cancellationToken);
     }
 
     private AddressReach FirstReach() => Access.Trust == CallerTrust.Owner ? AddressReach.Owner : AddressReach.PublicOnly;
 
-    private async Task<HttpResponseMessage> SendAsync(Hop hop, Action<HttpRequestHeaders>? setHeaders, CancellationToken cancellationToken)
+    private async Task<HttpResponseMessage> SendAsync(SourceHop hop, Action<HttpRequestHeaders>? setHeaders, CancellationToken cancellationToken)
     {
         var bearer = hop.MayAuthorize ? TokenFor(hop.Address) : null;
         var response = await SendOnceAsync(hop, bearer, setHeaders, cancellationToken);
@@ -136,7 +144,7 @@ public sealed class SourceSession : IDisposable
         return await SendOnceAsync(hop, bearer, setHeaders, cancellationToken);
     }
 
-    private async Task<HttpResponseMessage> SendOnceAsync(Hop hop, string? bearer, Action<HttpRequestHeaders>? setHeaders, CancellationToken cancellationToken)
+    private async Task<HttpResponseMessage> SendOnceAsync(SourceHop hop, string? bearer, Action<HttpRequestHeaders>? setHeaders, CancellationToken cancellationToken)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, hop.Address) { Version = HttpVersion.Version11 };
         request.Options.Set(SourceConnector.ReachKey, hop.Reach);
@@ -166,7 +174,7 @@ public sealed class SourceSession : IDisposable
         : null;
 
     // A token stays with the host it was meant for, and once a redirect left that host it does not come back.
-    private Hop Follow(Hop previous, Uri next)
+    private SourceHop Follow(SourceHop previous, Uri next)
     {
         if (next.Scheme != Uri.UriSchemeHttps && next.Scheme != Uri.UriSchemeHttp)
             throw new SourceException(ErrorKind.Forbidden, $"{Shown(previous.Address)} redirects to a {Printable.Short(next.Scheme, 20)}: address, which is not followed.", canRetry: false);
@@ -174,10 +182,10 @@ public sealed class SourceSession : IDisposable
             throw new SourceException(ErrorKind.Forbidden, $"{Shown(previous.Address)} redirects to an address with a password in it, which is not followed.", canRetry: false);
         if (previous.Address.Scheme == Uri.UriSchemeHttps && next.Scheme == Uri.UriSchemeHttp)
             throw new SourceException(ErrorKind.Forbidden, $"{Shown(previous.Address)} redirects from https to plain http, which is not followed.", canRetry: false);
-        if (SameOrigin(previous.Address, next)) return previous with { Address = next };
+        if (SameOrigin(previous.Address, next)) return previous with { Address = next, WasRedirected = true };
         // A configured hub on this machine or in this network may hand on to its neighbours; any other may not.
         var reach = previous.Reach.Anywhere ? new AddressReach(false, _connector.ClassOf(previous.Address)) : previous.Reach;
-        return new Hop(next, MayAuthorize: false, reach);
+        return new SourceHop(next, MayAuthorize: false, reach, WasRedirected: true);
     }
 
     private static bool IsRedirect(HttpStatusCode status) => (int)status is 301 or 302 or 303 or 307 or 308;
@@ -210,8 +218,10 @@ public sealed class SourceSession : IDisposable
         };
     }
 
-    private sealed record Hop(Uri Address, bool MayAuthorize, AddressReach Reach);
 }
+
+/// <summary>One step of a request's way: where, whether the token may go along, and what addresses it may lead to.</summary>
+internal sealed record SourceHop(Uri Address, bool MayAuthorize, AddressReach Reach, bool WasRedirected);
 
 /// <summary>What a test or a setting may change about the way to origins.</summary>
 public sealed record SourceOptions

@@ -49,6 +49,10 @@ public sealed class RangePlannerTests
         var only = planner.Take(1, 64)!;
         Assert.Equal((0, 64), (only.First, only.End));
         planner.Finish(only);
+        Assert.Null(planner.Take(2, 1)); // its pace is not known
+        only.Pace = 100;
+        Assert.Null(planner.Take(2, 1)); // it will be done in a moment
+        only.Pace = 1;
 
         var stolen = planner.Take(2, 1)!;
         Assert.Equal(64, stolen.End);
@@ -118,7 +122,7 @@ public sealed class RangePlannerTests
                 var choice = random.Next(10);
                 if (held.Count == 0 || choice < 3)
                 {
-                    if (planner.Take(random.Next(1, 20), random.Next(1, 9), random.Next(1, 64)) is { } taken) held.Add(taken);
+                    if (planner.Take(random.Next(1, 20), random.Next(1, 9), random.Next(1, 64)) is { } taken) { taken.Pace = random.Next(3); held.Add(taken); }
                 }
                 else
                 {

@@ -1,0 +1,34 @@
+using Stoker.Supply.Blobs;
+using Stoker.Supply.Sources;
+
+namespace Stoker.Supply.Fetch;
+
+/// <summary>How files are fetched. One for a whole process: the rate and the connections are shared by all its downloads.</summary>
+public sealed record FetchOptions
+{
+    /// <summary>Exactly so many connections a file, or null: as many as help, up to <see cref="MaxWorkers"/>. At least 1.</summary>
+    public int? Workers { get; init; }
+
+    /// <summary>Default: 16.</summary>
+    public int MaxWorkers { get; init; } = ParallelismPlanner.DefaultMaxCount;
+
+    /// <summary>Null: as patient as the job's session.</summary>
+    public RetryOptions? Retry { get; init; }
+
+    /// <summary>The rate that all downloads share.</summary>
+    public TokenBucket Rate { get; init; } = new(null, TimeProvider.System);
+
+    /// <summary>One slot for each connection that receives; shared by all downloads. Default: 64.</summary>
+    public SemaphoreSlim Connections { get; init; } = new(64, 64);
+
+    internal RetryOptions RetryOf(SourceOptions source) => Retry ?? new RetryOptions
+    {
+        FirstDelay = source.Retry.FirstDelay,
+        MaxAttempts = source.Retry.MaxTries,
+        MaxRetryAfter = source.Retry.LongestWait,
+        StallTimeout = source.IdleTimeout,
+    };
+
+    /// <summary>Stands between a download and its files; for tests of disks that fail.</summary>
+    public Func<IPartialContent, IPartialContent> OnDisk { get; init; } = static content => content;
+}

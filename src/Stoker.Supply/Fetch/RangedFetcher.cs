@@ -1,0 +1,81 @@
+using System.Security.Cryptography;
+using System.Text;
+using Stoker.Core.Errors;
+using Stoker.Core.Models;
+using Stoker.Supply.Blobs;
+using Stoker.Supply.Sources;
+
+namespace Stoker.Supply.Fetch;
+
+/// <summary>
+/// The engine: parallel ranges into one file, verified on the way, resumed after whatever interrupted it. Thread-safe; one for a
+/// process.
+/// </summary>
+public sealed class RangedFetcher(BlobStore store, FetchOptions options) : IBlobFetcher
+{
+    // An origin that changes more often than this cannot be fetched from.
+    private const int MaxRestarts = 3;
+
+    public async Task<BlobLease> FetchAsync(ManifestFile file, SourceSession session, Action<FetchReport> report, CancellationToken cancellationToken)
+    {
+        if (file.Origins.Count == 0) throw new StokerException(ErrorKind.NotFound, $"Nobody says where {Printable.Short(file.Name)} can be fetched.");
+        var key = KeyOf(file);
+        using var turn = await store.LockPartialAsync(key, session.Options.Time, cancellationToken);
+        if (file.Digest is { } wanted && await HoldSoundAsync(wanted, cancellationToken) is { } here)
+        {
+            turn?.Finish();
+            return here;
+        }
+        RetryPlanner retries;
+        lock (session.Options.Random) retries = new RetryPlanner(options.RetryOf(session.Options), new Random(session.Options.Random.Next()));
+        for (var restarts = 0; ; restarts++)
+        {
+            using var content = turn is null ? store.OpenNamelessPartial() : store.OpenPartial(key, fresh: false);
+            using var journal = turn is null ? store.OpenNamelessPartial() : store.OpenJournal(key);
+            using var attempt = new FetchAttempt(file, session, options, store, retries, content, journal, report);
+            try
+            {
+                var lease = await attempt.RunAsync(forget: restarts > 0, cancellationToken);
+                journal.Discard();
+                turn?.Finish();
+                return lease;
+            }
+            catch (OriginChangedException changed)
+            {
+                if (restarts == MaxRestarts)
+                    throw new SourceException(ErrorKind.Network, $"{changed.Message}, {restarts + 1} times in a row. Try again later.", canRetry: false, changed);
+            }
+            finally
+            {
+                // Where nobody can tell which part is wrong, or nobody could find it again, it is of no use.
+                if (turn is null || attempt.IsWorthless)
+                {
+                    content.Discard();
+                    journal.Discard();
+                }
+            }
+        }
+    }
+
+    /// <summary>
+    /// What an interrupted download is found again by: the digest where it is known, else the address without what only signs it.
+    /// </summary>
+    internal static Digest KeyOf(ManifestFile file)
+    {
+        if (file.Digest is { } digest) return digest;
+        var name = file.GitSha1 is { } git ? "git:" + git : "address:" + UrlSource.NameOf(file.Origins[0]);
+        return Digest.FromBytes(SHA256.HashData(Encoding.UTF8.GetBytes(name)));
+    }
+
+    private async Task<BlobLease?> HoldSoundAsync(Digest digest, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await store.HoldAsync(digest, cancellationToken);
+        }
+        catch (StokerException damaged) when (damaged.Kind == ErrorKind.Corrupt)
+        {
+            return null; // the store has moved it aside; it is fetched anew
+        }
+    }
+}
