@@ -216,13 +216,22 @@ public sealed class ChildLink : IAsyncDisposable
         {
             if (!_process.HasExited) return "closed its connection";
             // .NET reports death by signal as 128 + its number.
-            return _process.ExitCode > 128 ? $"was ended by signal {_process.ExitCode - 128}" : $"ended with code {_process.ExitCode}";
+            return _process.ExitCode > 128 ? $"was ended by signal {_process.ExitCode - 128}{MeaningOf(_process.ExitCode - 128)}" : $"ended with code {_process.ExitCode}";
         }
         catch (InvalidOperationException)
         {
             return "ended";
         }
     }
+
+    private static string MeaningOf(int signal) => signal switch
+    {
+        6 => " (it gave up: see its lines)",
+        7 => " (its model's file was cut short, or the disk failed)",
+        9 => " (killed: by hand, or because memory ran out)",
+        11 => " (a defect in it, or a damaged model)",
+        _ => "",
+    };
 
     private StokerException Gone_() => new(_goneError!.Kind, _goneError.Message);
 

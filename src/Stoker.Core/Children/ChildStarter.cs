@@ -26,8 +26,7 @@ internal static class ChildStarter
         try
         {
             var socketPath = Path.Combine(folder, "s");
-            listener.Bind(new UnixDomainSocketEndPoint(socketPath));
-            listener.Listen(1);
+            Listen(listener, socketPath);
             process = Launch(start, socketPath);
             var output = Task.WhenAll(
                 log.ReadAsync(process.StandardError.BaseStream, start.Log, CancellationToken.None),
@@ -67,12 +66,32 @@ internal static class ChildStarter
     {
         var name = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(6));
         var folder = Path.Combine(runFolder, name);
-        if (Encoding.UTF8.GetByteCount(Path.Combine(folder, "s")) > MaxSocketPathBytes)
-            folder = Path.Combine(Path.GetTempPath(), $"stoker-{name}");
-        else
-            Directory.CreateDirectory(runFolder);
-        Files.CreatePrivateDirectory(folder);
-        return folder;
+        try
+        {
+            if (Encoding.UTF8.GetByteCount(Path.Combine(folder, "s")) > MaxSocketPathBytes)
+                folder = Path.Combine(Path.GetTempPath(), $"stoker-{name}");
+            else
+                Directory.CreateDirectory(runFolder);
+            Files.CreatePrivateDirectory(folder);
+            return folder;
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new StokerException(ErrorKind.Io, $"No folder for a child's socket can be made in {runFolder}: {error.Message}", error);
+        }
+    }
+
+    private static void Listen(Socket listener, string socketPath)
+    {
+        try
+        {
+            listener.Bind(new UnixDomainSocketEndPoint(socketPath));
+            listener.Listen(1);
+        }
+        catch (SocketException error)
+        {
+            throw new StokerException(ErrorKind.Io, $"A child's socket cannot be made at {socketPath}: {error.Message}", error);
+        }
     }
 
     private static Process Launch(ChildStart start, string socketPath)

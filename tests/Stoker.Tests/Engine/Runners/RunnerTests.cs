@@ -171,6 +171,55 @@ public sealed class RunnerTests : IDisposable
         }
     }
 
+    [Fact]
+    public async Task TemplateThatIsNotRecognised_NamesTheWaysOut()
+    {
+        await using var runner = await LoadedAsync(model: TestModels.OddTemplate);
+        var chat = Request() with { Text = null, Messages = [new ChatMessage("user", "Hello")] };
+        var error = await FailureAsync(runner, chat);
+        Assert.Equal(ErrorKind.Unsupported, error.Kind);
+        Assert.Contains("--chat-template", error.Message, StringComparison.Ordinal);
+        Assert.Contains("/v1/completions", error.Message, StringComparison.Ordinal);
+        Assert.NotEmpty(await AllAsync(runner, chat with { ChatTemplate = "chatml" }));
+        Assert.NotEmpty(await AllAsync(runner, Request()));
+    }
+
+    [Theory]
+    [InlineData("gemma3t")] // sliding window
+    [InlineData("lfm2t")] // short convolutions
+    [InlineData("granitet")] // recurrent layers
+    public async Task OtherKindsOfMemory_AnswerTheSameTwice(string shape)
+    {
+        await using var runner = await LoadedAsync(model: TestModels.OfShape(shape));
+        var request = Request() with { MaxTokens = 24, Sampling = new SamplingOptions { Temperature = 1, Seed = 3 } };
+        var first = TextOf(await AllAsync(runner, request));
+        Assert.Equal(first, TextOf(await AllAsync(runner, request)));
+    }
+
+    [Fact]
+    public async Task TwoRequestsAtOnce_AreAnsweredInOrder()
+    {
+        await using var runner = await LoadedAsync();
+        var request = Request() with { MaxTokens = 32 };
+        var expected = TextOf(await AllAsync(runner, request));
+        var both = await Task.WhenAll(AllAsync(runner, request), AllAsync(runner, request));
+        Assert.All(both, events => Assert.Equal(expected, TextOf(events)));
+    }
+
+    [Fact]
+    public async Task SlowClient_HoldsNothingUpForItself_ButGetsItAll()
+    {
+        await using var runner = await LoadedAsync(contextTokens: 2048);
+        var got = 0;
+        await foreach (var told in runner.GenerateAsync(Request() with { MaxTokens = 1500 }, _cancellation))
+        {
+            if (told is not TokensGenerated tokens) continue;
+            if (got == 0) await Task.Delay(300, _cancellation); // far behind from the start: the window closes
+            got += tokens.Tokens.Count;
+        }
+        Assert.Equal(1500, got);
+    }
+
     [Theory]
     [InlineData("gpt-2.gguf")]
     [InlineData("llama-spm.gguf")]
@@ -234,10 +283,10 @@ public sealed class RunnerTests : IDisposable
 
     private Task<Runner> StartAsync() => Runner.StartAsync(TestModels.Start(_folder), null, TimeProvider.System, _cancellation);
 
-    private async Task<Runner> LoadedAsync(int contextTokens = 512)
+    private async Task<Runner> LoadedAsync(int contextTokens = 512, string? model = null)
     {
         var runner = await StartAsync();
-        await runner.LoadAsync(new LoadCommand { Paths = [TestModels.Tiny], ContextTokens = contextTokens, Threads = 1 }, null, _cancellation);
+        await runner.LoadAsync(new LoadCommand { Paths = [model ?? TestModels.Tiny], ContextTokens = contextTokens, Threads = 1 }, null, _cancellation);
         return runner;
     }
 

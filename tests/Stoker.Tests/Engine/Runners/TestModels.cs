@@ -1,3 +1,4 @@
+using Stoker.Core.Formats.Gguf;
 using Stoker.Engine.Runners;
 using TinyModel;
 
@@ -21,6 +22,22 @@ internal static class TestModels
 
     public static string Tiny => OneFile.Value;
     public static IReadOnlyList<string> TinySplit => SplitFiles.Value;
+
+    /// <summary>A model whose chat template is none that llama.cpp knows.</summary>
+    public static string OddTemplate
+    {
+        get
+        {
+            var path = Path.Combine(Folder.Value, "odd.gguf");
+            var writer = RandomModel.Prepare(new RandomModelOptions { Shape = "tiny" });
+            writer.Set(GgufKeys.ChatTemplate, "{% for m in messages %}{{ m.content | upper }}{% endfor %}");
+            writer.WriteFile(path);
+            return path;
+        }
+    }
+
+    public static string OfShape(string shape) =>
+        RandomModel.Write(Path.Combine(Folder.Value, $"{shape}.gguf"), new RandomModelOptions { Shape = shape, NormScale = 8 })[0];
 
     public static string Vocabulary(string name) => Path.Combine(Tidy.Repository.Root, "tests", "data", "vocab", name);
 
