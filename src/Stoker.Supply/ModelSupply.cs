@@ -30,7 +30,7 @@ public sealed class ModelSupply : IDisposable
         _blobs = new BlobStore(options.Home);
         _manifests = new ManifestStore(options.Home);
         _resolver = new ModelResolver(ShortNames.Load(options.ProgramFolder, options.Home), options.ProgramFolder);
-        _fetcher = new ModelFetcher(_blobs, options.Fetcher?.Invoke(_blobs) ?? new RangedFetcher(_blobs, options.Fetch), _resolver);
+        _fetcher = new ModelFetcher(_blobs, options.Fetcher?.Invoke(_blobs) ?? new RangedFetcher(_blobs, options.Fetch));
     }
 
     /// <summary>Free bytes where models are kept.</summary>
@@ -65,6 +65,7 @@ public sealed class ModelSupply : IDisposable
             return manifest;
         }
         using var fetched = await _fetcher.FetchAsync(manifest, session, progress, cancellationToken);
+        await AcceptAsync(fetched, progress, cancellationToken);
         await _changing.WaitAsync(cancellationToken);
         try
         {
@@ -74,6 +75,18 @@ public sealed class ModelSupply : IDisposable
         {
             _changing.Release();
         }
+    }
+
+    /// <summary>True when every file of the model lies where it should; whether it is sound shows when it is held.</summary>
+    public bool IsComplete(ModelManifest manifest) =>
+        IsInPlace(manifest) || manifest.Files.All(file => file.Digest is { } digest && _blobs.Contains(digest));
+
+    /// <summary>Fetches again, from the places that its manifest names, what a pulled model has lost.</summary>
+    public async Task FetchMissingAsync(ModelManifest manifest, SourceAccess access, IProgress<StageProgress> progress, CancellationToken cancellationToken)
+    {
+        if (IsInPlace(manifest)) return;
+        using var session = new SourceSession(access, _options.Sources);
+        using var fetched = await _fetcher.FetchAsync(manifest, session, progress, cancellationToken);
     }
 
     /// <summary>Models that can be named without fetching anything: pulled ones, newest first, then the built-in ones.</summary>
@@ -175,6 +188,40 @@ public sealed class ModelSupply : IDisposable
     {
         _changing.Dispose();
         _blobs.Dispose();
+    }
+
+    // What our own reader refuses is not kept either.
+    private async Task AcceptAsync(FetchedModel fetched, IProgress<StageProgress> progress, CancellationToken cancellationToken)
+    {
+        var manifest = fetched.Manifest;
+        var began = _options.Sources.Time.GetTimestamp();
+        try
+        {
+            WeightsCheck.Accept(manifest, fetched.WeightPaths, _resolver);
+        }
+        catch (StokerException refused) when (refused.Kind is ErrorKind.Corrupt or ErrorKind.Unsupported)
+        {
+            fetched.Dispose();
+            await RemoveUnnamedAsync(fetched.Fresh, cancellationToken);
+            // Named for the user by the model's own file names, not by digests.
+            var message = manifest.Files.Aggregate(refused.Message, static (text, file) => text.Replace(file.Digest!.Value.Hex, file.Name, StringComparison.Ordinal));
+            throw new StokerException(refused.Kind, $"{manifest.Name} was fetched, but it is refused: {message}", refused);
+        }
+        progress.Report(new StageProgress(Stage.Verify, null, manifest.SizeBytes, manifest.SizeBytes, _options.Sources.Time.GetElapsedTime(began).TotalMilliseconds, IsDone: true) { Note = "SHA-256 and GGUF header" });
+    }
+
+    private async Task RemoveUnnamedAsync(IReadOnlyList<Digest> digests, CancellationToken cancellationToken)
+    {
+        await _changing.WaitAsync(cancellationToken);
+        try
+        {
+            var named = _manifests.ReferencedDigests();
+            foreach (var digest in digests.Where(digest => !named.Contains(digest))) _blobs.TryRemove(digest);
+        }
+        finally
+        {
+            _changing.Release();
+        }
     }
 
     private ModelManifest? Find(string name, CallerTrust trust)

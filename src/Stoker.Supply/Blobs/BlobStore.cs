@@ -147,10 +147,6 @@ public sealed class BlobStore : IDisposable
                 _stamps.Forget(digest);
                 return DurableFile.Remove(PathOf(digest));
             }
-            catch (DirectoryNotFoundException)
-            {
-                return false;
-            }
             catch (Exception refused) when (DiskErrors.IsDiskError(refused))
             {
                 throw DiskErrors.Wrap(refused, "A stored file could not be removed", PathOf(digest));

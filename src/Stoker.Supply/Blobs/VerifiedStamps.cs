@@ -35,7 +35,10 @@ internal sealed class VerifiedStamps(string home)
         File.WriteAllText(path, Text(verified));
     }
 
-    internal void Forget(Digest digest) => File.Delete(PathOf(digest));
+    internal void Forget(Digest digest)
+    {
+        if (File.Exists(PathOf(digest))) File.Delete(PathOf(digest));
+    }
 
     // Links are left out: another hard link moves the change time anyway.
     private static string Text(FileStamp stamp) => string.Create(

@@ -8,7 +8,7 @@ namespace Stoker.Supply.Fetch;
 
 /// <summary>
 /// Brings all files of a model: what is here already is held, the rest is fetched, a few files at once, each file once however many
-/// want it. Our own reader then looks at the weights. Thread-safe.
+/// want it. Thread-safe.
 /// </summary>
 public sealed class ModelFetcher
 {
@@ -16,17 +16,15 @@ public sealed class ModelFetcher
     private const int MaxFilesAtOnce = 4;
 
     private readonly BlobStore _store;
-    private readonly ModelResolver _resolver;
     private readonly SharedFetches _shared;
 
-    public ModelFetcher(BlobStore store, IBlobFetcher fetcher, ModelResolver resolver)
+    public ModelFetcher(BlobStore store, IBlobFetcher fetcher)
     {
         _store = store;
-        _resolver = resolver;
         _shared = new SharedFetches(store, fetcher);
     }
 
-    /// <summary>Fetches and checks.</summary>
+    /// <summary>Fetches what is missing.</summary>
     /// <returns>The manifest with every digest and size, and holds on all blobs, which the caller disposes.</returns>
     public async Task<FetchedModel> FetchAsync(ModelManifest manifest, SourceSession session, IProgress<StageProgress> progress, CancellationToken cancellationToken)
     {
@@ -35,13 +33,13 @@ public sealed class ModelFetcher
         {
             await HoldWhatIsHereAsync(manifest, leases, progress, cancellationToken);
             CheckSpace(manifest, leases);
+            var fresh = Enumerable.Range(0, leases.Length).Where(i => leases[i] is null).ToList();
             await FetchMissingAsync(manifest, leases, session, progress, cancellationToken);
             var complete = manifest with
             {
                 Files = [.. manifest.Files.Select((file, i) => file with { Digest = leases[i]!.Digest, SizeBytes = leases[i]!.SizeBytes })],
             };
-            Check(complete, leases, progress, session.Options.Time);
-            return new FetchedModel(complete, leases!);
+            return new FetchedModel(complete, leases!, [.. fresh.Select(i => leases[i]!.Digest).Distinct()]);
         }
         catch
         {
@@ -98,23 +96,6 @@ public sealed class ModelFetcher
         }
     }
 
-    private void Check(ModelManifest complete, BlobLease?[] leases, IProgress<StageProgress> progress, TimeProvider time)
-    {
-        var began = time.GetTimestamp();
-        var paths = complete.Files.Select((file, i) => (file.Role, leases[i]!.Path)).Where(static one => one.Role == FileRole.Weights).Select(static one => one.Path).ToList();
-        try
-        {
-            WeightsCheck.Accept(complete, paths, _resolver);
-        }
-        catch (StokerException refused) when (refused.Kind is ErrorKind.Corrupt or ErrorKind.Unsupported)
-        {
-            // Named for the user by the model's own file names, not by digests.
-            var message = complete.Files.Aggregate(refused.Message, static (text, file) => text.Replace(file.Digest!.Value.Hex, file.Name, StringComparison.Ordinal));
-            throw new StokerException(refused.Kind, $"{complete.Name} was fetched, but it is refused: {message}", refused);
-        }
-        progress.Report(new StageProgress(Stage.Verify, null, complete.SizeBytes, complete.SizeBytes, time.GetElapsedTime(began).TotalMilliseconds, IsDone: true) { Note = "SHA-256 and GGUF header" });
-    }
-
     private sealed class FileReporter(string name, IProgress<StageProgress> progress, TimeProvider time)
     {
         private readonly long _began = time.GetTimestamp();
@@ -150,8 +131,14 @@ public sealed class ModelFetcher
 }
 
 /// <summary>A model whose blobs are all here and held. Must be disposed.</summary>
-public sealed record FetchedModel(ModelManifest Manifest, IReadOnlyList<BlobLease> Leases) : IDisposable
+/// <param name="Manifest">With every digest and size.</param>
+/// <param name="Leases">One for each file.</param>
+/// <param name="Fresh">What was not here before.</param>
+public sealed record FetchedModel(ModelManifest Manifest, IReadOnlyList<BlobLease> Leases, IReadOnlyList<Digest> Fresh) : IDisposable
 {
+    /// <summary>The weights in the order of their split numbers.</summary>
+    public IReadOnlyList<string> WeightPaths => [.. Leases.Where((_, i) => Manifest.Files[i].Role == FileRole.Weights).Select(static lease => lease.Path)];
+
     public void Dispose()
     {
         foreach (var lease in Leases) lease.Dispose();
