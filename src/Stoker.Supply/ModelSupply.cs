@@ -77,18 +77,6 @@ public sealed class ModelSupply : IDisposable
         }
     }
 
-    /// <summary>True when every file of the model lies where it should; whether it is sound shows when it is held.</summary>
-    public bool IsComplete(ModelManifest manifest) =>
-        IsInPlace(manifest) || manifest.Files.All(file => file.Digest is { } digest && _blobs.Contains(digest));
-
-    /// <summary>Fetches again, from the places that its manifest names, what a pulled model has lost.</summary>
-    public async Task FetchMissingAsync(ModelManifest manifest, SourceAccess access, IProgress<StageProgress> progress, CancellationToken cancellationToken)
-    {
-        if (IsInPlace(manifest)) return;
-        using var session = new SourceSession(access, _options.Sources);
-        using var fetched = await _fetcher.FetchAsync(manifest, session, progress, cancellationToken);
-    }
-
     /// <summary>Models that can be named without fetching anything: pulled ones, newest first, then the built-in ones.</summary>
     public Task<IReadOnlyList<ModelManifest>> ListAsync(CancellationToken cancellationToken)
     {

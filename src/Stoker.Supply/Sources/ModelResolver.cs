@@ -22,12 +22,12 @@ public sealed class ModelResolver(ShortNames names, string programFolder)
             ShortReference named => Builtin(named) ?? throw Unknown(named),
             HuggingFaceReference hub => await HuggingFaceSource.ResolveAsync(hub, session, cancellationToken),
             OllamaReference ollama => await OllamaSource.ResolveAsync(ollama, session, names, cancellationToken),
-            UrlReference url => UrlSource.Resolve(url, session.Access.ExpectedDigest),
+            UrlReference url => UrlSource.Resolve(url),
             S3Reference s3 => throw new StokerException(ErrorKind.Unsupported, $"{s3} cannot be fetched by this version; download it with an S3 client and name the file."),
             _ => throw new StokerException(ErrorKind.Internal, $"No source knows {reference.GetType().Name}."),
         };
         var aliases = new[] { reference.ToString(), meant.ToString() }.Where(alias => alias != manifest.Name && manifest.Source is not (ModelSourceKind.Url or ModelSourceKind.File)).Distinct();
-        return manifest with { Aliases = [.. aliases] };
+        return Expect(manifest, session.Access.ExpectedDigest) with { Aliases = [.. aliases] };
     }
 
     /// <summary>A short name's meaning in the caller's order of sources; anything else is what it is.</summary>
@@ -69,6 +69,20 @@ public sealed class ModelResolver(ShortNames names, string programFolder)
         manifest.Source == ModelSourceKind.Ollama && ModelReference.Parse(manifest.Name, ReferencePlaces.Nowhere) is OllamaReference reference
             ? OllamaSource.NotLoadable(reference, names, reason)
             : new StokerException(ErrorKind.Unsupported, $"{manifest.Name} cannot be loaded by the stock llama.cpp library: {reason}.");
+
+    // --sha256 speaks of one file.
+    private static ModelManifest Expect(ModelManifest manifest, Digest? expected)
+    {
+        if (expected is null) return manifest;
+        if (manifest.Source is ModelSourceKind.File or ModelSourceKind.Builtin)
+            throw new StokerException(ErrorKind.InvalidInput, $"{manifest.Name} is used in place, not fetched: a digest is checked where something is fetched.");
+        if (manifest.Files.Where(static file => file.Role == FileRole.Weights).Skip(1).Any())
+            throw new StokerException(ErrorKind.InvalidInput, $"{manifest.Name} has several files, so one digest cannot be that of all.");
+        var index = manifest.Files.ToList().FindIndex(static file => file.Role == FileRole.Weights);
+        if (manifest.Files[index].Digest is { } stated && stated != expected)
+            throw new StokerException(ErrorKind.Corrupt, $"{manifest.Name} is not what was expected: its origin states {stated}, expected was {expected}.");
+        return manifest with { Files = [.. manifest.Files.Select((file, i) => i == index ? file with { Digest = expected } : file)] };
+    }
 
     private static ModelManifest ResolveFile(FileReference file, CallerTrust trust) => trust == CallerTrust.Owner
         ? FileSource.Resolve(file.Path)

@@ -14,11 +14,11 @@ internal static class UrlSource
         "sktid", "skt", "ske", "sks", "skv", "hash", "auth", "access_token", "download", "response-content-disposition", "response-content-type",
     };
 
-    internal static ModelManifest Resolve(UrlReference reference, Digest? expected) => new()
+    internal static ModelManifest Resolve(UrlReference reference) => new()
     {
         Name = NameOf(reference.Address),
         Source = ModelSourceKind.Url,
-        Files = [new ManifestFile { Name = FileName(reference.Address), Role = FileRole.Weights, Digest = expected, Origins = [reference.Address] }],
+        Files = [new ManifestFile { Name = FileName(reference.Address), Role = FileRole.Weights, Origins = [reference.Address] }],
     };
 
     /// <summary>The address without its signature; what else its query says is told by a short hash, since it may hold a secret.</summary>

@@ -71,6 +71,23 @@ public sealed class PullFaultTests
         await home.AssertHoldsAsync(await home.PullAsync("org/one"), original);
     }
 
+    [Fact]
+    public async Task Pull_WithAnExpectedDigest_HoldsTheOriginToIt()
+    {
+        await using var home = await HubHome.StartAsync();
+        var original = home.Model("m.gguf")[0];
+        home.Hub.Publisher.Plain("m.gguf", original);
+        home.Hub.Publisher.HuggingFace("org/one", ("one-Q4_0.gguf", original));
+        var right = home.Access with { ExpectedDigest = Digest.Parse("sha256:" + home.Hub.Content.Files("files")[0].Sha256) };
+        var wrong = home.Access with { ExpectedDigest = Digest.Parse("sha256:" + new string('0', 64)) };
+        foreach (var text in new[] { home.Hub.Url + "files/m.gguf", "hf:org/one" })
+        {
+            Assert.Equal(ErrorKind.Corrupt, (await Assert.ThrowsAnyAsync<StokerException>(() => home.PullAsync(text, access: wrong))).Kind);
+            await home.AssertHoldsAsync(await home.PullAsync(text, access: right), original);
+        }
+        Assert.Equal(ErrorKind.InvalidInput, (await Assert.ThrowsAnyAsync<StokerException>(() => home.PullAsync(original, access: right))).Kind);
+    }
+
     [Theory]
     [InlineData(10, 0)]
     [InlineData(null, 10)]
