@@ -57,7 +57,7 @@ public sealed class PullFaultTests
     }
 
     [Fact]
-    public async Task Pull_FlippedBit_IsFetchedAgainOrRefused()
+    public async Task Pull_FlippedBit_IsRefused_AndTheNextPullBeginsAfresh()
     {
         await using var home = await HubHome.StartAsync();
         var original = home.Model("m.gguf")[0];
@@ -67,7 +67,6 @@ public sealed class PullFaultTests
         Assert.Equal(ErrorKind.Corrupt, refused.Kind);
         Assert.Empty(home.BlobFiles());
         home.Hub.Faults.Clear();
-        home.Hub.Faults.Add(new HubFault { Path = "/lfs/", FlipBitAt = 0, Times = 1 });
         await home.AssertHoldsAsync(await home.PullAsync("org/one"), original);
     }
 
@@ -131,7 +130,7 @@ public sealed class PullFaultTests
             Assert.Equal(ErrorKind.OutOfSpace, refused.Kind);
             Assert.Contains("free", refused.Message, StringComparison.Ordinal);
             Assert.Contains($"{new FileInfo(original).Length:N0}", refused.Message, StringComparison.Ordinal);
-            Assert.Empty(Directory.GetFiles(Path.Combine(disk.Path), "*.part", SearchOption.AllDirectories));
+            Assert.False(Directory.Exists(Path.Combine(disk.Path, "manifests")), "Nothing is listed that is not here.");
         }
         home.Hub.Faults.Add(new HubFault { Path = "m.gguf", Chunked = true }); // full in the middle of the body
         var late = await Assert.ThrowsAnyAsync<StokerException>(() => supply.PullAsync(ModelReference.Parse(home.Hub.Url + "files/m.gguf", ReferencePlaces.Nowhere), home.Access, new Reports(), CancellationToken.None));
