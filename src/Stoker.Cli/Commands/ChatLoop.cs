@@ -29,6 +29,20 @@ public sealed class ChatLoop(CliContext context, AnswerPrinter printer, string m
     public async Task<int> RunAsync(Interrupts interrupts)
     {
         Forget();
+        // Ctrl-C is a key at the prompt, between two keys as well, and a signal only while an answer comes.
+        Console.TreatControlCAsInput = true;
+        try
+        {
+            return await TalkAsync(interrupts);
+        }
+        finally
+        {
+            Console.TreatControlCAsInput = false;
+        }
+    }
+
+    private async Task<int> TalkAsync(Interrupts interrupts)
+    {
         _console.Note(_console.Dim($"{Printable.Short(model)} — /help for help, /bye to leave"));
         while (ReadMessage() is { } message)
         {
@@ -53,6 +67,7 @@ public sealed class ChatLoop(CliContext context, AnswerPrinter printer, string m
     private async Task AnswerAsync(string message, CancellationToken cancellationToken)
     {
         _turns.Add(new ChatTurn("user", message));
+        Console.TreatControlCAsInput = false;
         try
         {
             var answer = await printer.PrintAsync(_turns, new TimeLine(), cancellationToken);
@@ -65,6 +80,10 @@ public sealed class ChatLoop(CliContext context, AnswerPrinter printer, string m
             _turns.RemoveAt(_turns.Count - 1);
             CommandRoot.Tell(_console, problem);
             if (problem.Kind == ErrorKind.ContextOverflow) _console.Note("The conversation is too long for the model's context: /clear begins anew.");
+        }
+        finally
+        {
+            Console.TreatControlCAsInput = true;
         }
     }
 

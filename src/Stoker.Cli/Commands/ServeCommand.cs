@@ -3,6 +3,7 @@ using Stoker.Cli.Client;
 using Stoker.Cli.Output;
 using Stoker.Core.Errors;
 using Stoker.Core.Settings;
+using Stoker.Server;
 
 namespace Stoker.Cli.Commands;
 
@@ -66,6 +67,21 @@ public static class ServeCommand
             var holder = OwnerLock.Read(paths);
             throw new StokerException(ErrorKind.Conflict, $"{paths.Home} has a daemon already (pid {holder?.Pid}, on {holder?.Host}). `stoker serve --stop` ends it.");
         }
+        await ServeAsync(context, settings, paths, background, cancellationToken);
         return ExitCodes.Ok;
     }
+
+    private static async Task ServeAsync(CliContext context, EffectiveSettings settings, StokerPaths paths, bool background, CancellationToken cancellationToken)
+    {
+        // In the background standard error is the log already; in the foreground the lines go to both.
+        await using var file = background ? TextWriter.Null : OpenLog(paths);
+        await using var log = new TeeWriter(context.Console.Error, file);
+        var start = new ServerStart { Settings = settings, Paths = paths, Background = background, ProgramPath = context.ProgramPath, Log = log, Time = context.Time };
+        await using var server = await StokerServer.StartAsync(start, cancellationToken);
+        if (!background) context.Console.Note(context.Console.Dim($"Serving {server.Url}/v1 and {paths.Socket}. Ctrl-C ends it."));
+        await Task.WhenAny(server.ShutdownRequested, Task.Delay(Timeout.InfiniteTimeSpan, context.Time, cancellationToken));
+    }
+
+    private static StreamWriter OpenLog(StokerPaths paths) =>
+        new(new FileStream(paths.DaemonLog, FileMode.Append, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete)) { AutoFlush = true };
 }

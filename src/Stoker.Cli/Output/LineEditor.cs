@@ -16,7 +16,8 @@ public enum LineEnd
 }
 
 /// <summary>
-/// Reads lines from the terminal with cursor keys and history. Needs <see cref="Console"/>'s keyboard; draws on standard error's
+/// Reads lines from the terminal with cursor keys and history. Needs <see cref="Console"/>'s keyboard, on which Ctrl-C is a key
+/// (<see cref="Console.TreatControlCAsInput"/>); draws on standard error's
 /// terminal, so that standard output carries answers alone.
 /// </summary>
 public sealed class LineEditor(CliConsole console)
@@ -35,32 +36,23 @@ public sealed class LineEditor(CliConsole console)
         var place = _history.Count;
         var draft = "";
         _cursorRow = 0;
-        var before = Console.TreatControlCAsInput;
-        Console.TreatControlCAsInput = true;
-        try
+        Draw(prompt, line);
+        while (true)
         {
-            Draw(prompt, line);
-            while (true)
+            var key = Console.ReadKey(intercept: true);
+            if (Leaves(key, line) is { } end)
             {
-                var key = Console.ReadKey(intercept: true);
-                if (Leaves(key, line) is { } end)
-                {
-                    line.End();
-                    Draw(prompt, line);
-                    console.Error.Write("\r\n");
-                    if (end == LineEnd.Entered) Remember(line.Text);
-                    return (end, line.Text);
-                }
-                if (key.Key is ConsoleKey.UpArrow or ConsoleKey.DownArrow) Recall(key.Key == ConsoleKey.UpArrow ? -1 : 1, line, ref place, ref draft);
-                else if (IsControl(key, ConsoleKey.L)) console.Error.Write("\e[H\e[2J");
-                else Edit(key, line);
-                // Keys that wait already (a paste) are taken before the line is drawn again.
-                if (!Console.KeyAvailable) Draw(prompt, line);
+                line.End();
+                Draw(prompt, line);
+                console.Error.Write("\r\n");
+                if (end == LineEnd.Entered) Remember(line.Text);
+                return (end, line.Text);
             }
-        }
-        finally
-        {
-            Console.TreatControlCAsInput = before;
+            if (key.Key is ConsoleKey.UpArrow or ConsoleKey.DownArrow) Recall(key.Key == ConsoleKey.UpArrow ? -1 : 1, line, ref place, ref draft);
+            else if (IsControl(key, ConsoleKey.L)) console.Error.Write("\e[H\e[2J");
+            else Edit(key, line);
+            // Keys that wait already (a paste) are taken before the line is drawn again.
+            if (!Console.KeyAvailable) Draw(prompt, line);
         }
     }
 

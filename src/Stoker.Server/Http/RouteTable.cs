@@ -19,21 +19,23 @@ public sealed class RouteTable
         _routes.Add(new HttpRoute(method, template, exposure, handle) { Needs = needs });
     }
 
-    /// <summary>Finds a route that this caller may see. HEAD finds what GET finds.</summary>
+    /// <summary>Finds the route that says most of the path, among those that this caller may see. HEAD finds what GET finds.</summary>
     /// <param name="method">As the client wrote it.</param>
     /// <param name="path">Unescaped but for %2F, as Kestrel gives it.</param>
     public RouteMatch Find(string method, string path, CallerTrust trust)
     {
         if (method == "HEAD") method = "GET";
         List<string>? allow = null;
+        var best = default(RouteMatch);
         foreach (var route in _routes)
         {
             if (route.Exposure == Exposure.Socket && trust == CallerTrust.Network) continue;
             if (!Matches(route.Template, path, out var value)) continue;
-            if (route.Method == method) return new RouteMatch(route, value, null);
-            (allow ??= []).Add(route.Method);
+            if (route.Method != method) (allow ??= []).Add(route.Method);
+            // "/jobs/{}/events" before "/jobs/{}", whose last segment takes slashes too.
+            else if (best.Route is null || route.Template.Length > best.Route.Template.Length) best = new RouteMatch(route, value, null);
         }
-        return new RouteMatch(null, null, allow is null ? null : string.Join(", ", allow.Distinct()));
+        return best.Route is not null ? best : new RouteMatch(null, null, allow is null ? null : string.Join(", ", allow.Distinct()));
     }
 
     private static bool Matches(string template, string path, out string? value)

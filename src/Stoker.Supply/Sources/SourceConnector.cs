@@ -25,9 +25,10 @@ internal sealed class SourceConnector(SourceAccess access, Func<string, Cancella
         var request = context.InitialRequestMessage;
         var isProxy = access.Proxy is { } proxy && Key(proxy.Host, proxy.Port) == Key(target.Host, target.Port)
             && Key(request.RequestUri!.Host, request.RequestUri.Port) != Key(target.Host, target.Port);
-        var addresses = IPAddress.TryParse(target.Host.Trim('[', ']'), out var literal)
-            ? [literal]
-            : await resolve(target.Host, cancellationToken);
+        var isLiteral = IPAddress.TryParse(target.Host.Trim('[', ']'), out var literal);
+        // Offline, not even the name service is asked.
+        if (access.Offline && !isLiteral && !IsOwnName(target.Host)) throw Refusal(target.Host);
+        IPAddress[] addresses = isLiteral ? [literal!] : await resolve(target.Host, cancellationToken);
         StokerException? refusal = null;
         Exception? failure = null;
         foreach (var address in addresses)
@@ -53,14 +54,19 @@ internal sealed class SourceConnector(SourceAccess access, Func<string, Cancella
     {
         var host = Printable.Short(target.Host);
         if (kind == AddressClass.Loopback && AllowsKind(request, kind)) return null;
-        if (access.Offline)
-            return new StokerException(ErrorKind.Forbidden, $"STOKER_OFFLINE is set, so {host} is not contacted; only this machine's own addresses are.");
+        if (access.Offline) return Refusal(target.Host);
         if (request.RequestUri!.Scheme == Uri.UriSchemeHttp && kind != AddressClass.Loopback)
             return new StokerException(ErrorKind.Forbidden, $"{host} would be contacted by plain http, which is for this machine only; use https.");
         return kind == AddressClass.Public || AllowsKind(request, kind)
             ? null
             : new StokerException(ErrorKind.Forbidden, $"{host} leads to a {Name(kind)} address, which only an address typed by the owner may do.");
     }
+
+    private static StokerException Refusal(string host) =>
+        new(ErrorKind.Forbidden, $"STOKER_OFFLINE is set, so {Printable.Short(host)} is not contacted; only this machine's own addresses are.");
+
+    private static bool IsOwnName(string host) =>
+        host.Equals("localhost", StringComparison.OrdinalIgnoreCase) || host.EndsWith(".localhost", StringComparison.OrdinalIgnoreCase);
 
     private StokerException? WhyNotProxy(DnsEndPoint target, AddressClass kind) => access.Offline && kind != AddressClass.Loopback
         ? new StokerException(ErrorKind.Forbidden, $"STOKER_OFFLINE is set, so the proxy {Printable.Short(target.Host)} is not contacted.")

@@ -16,6 +16,9 @@ public sealed class RunningProgram : IAsyncDisposable
     private readonly Lock _gate = new();
     private readonly List<(Func<string, bool> Seen, TaskCompletionSource Gate, bool OfError)> _waiting = [];
 
+    private Task _pumps = Task.CompletedTask;
+    private bool _disposed;
+
     private RunningProgram(Process process) => _process = process;
 
     public int Pid => _process.Id;
@@ -46,11 +49,10 @@ public sealed class RunningProgram : IAsyncDisposable
         request.Environment.Clear();
         foreach (var (name, value) in environment) request.Environment[name] = value;
         var running = new RunningProgram(new Process { StartInfo = request });
-        running._process.OutputDataReceived += (_, line) => running.Take(running._out, line.Data, ofError: false);
-        running._process.ErrorDataReceived += (_, line) => running.Take(running._error, line.Data, ofError: true);
         running._process.Start();
-        running._process.BeginOutputReadLine();
-        running._process.BeginErrorReadLine();
+        running._pumps = Task.WhenAll(
+            running.PumpAsync(running._process.StandardOutput, running._out, ofError: false),
+            running.PumpAsync(running._process.StandardError, running._error, ofError: true));
         return running;
     }
 
@@ -97,6 +99,7 @@ public sealed class RunningProgram : IAsyncDisposable
         try
         {
             await _process.WaitForExitAsync(limit.Token);
+            await _pumps.WaitAsync(limit.Token);
         }
         catch (OperationCanceledException)
         {
@@ -107,6 +110,8 @@ public sealed class RunningProgram : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (_disposed) return;
+        _disposed = true;
         if (!_process.HasExited)
         {
             _process.Kill();
@@ -123,12 +128,19 @@ public sealed class RunningProgram : IAsyncDisposable
         _process.Dispose();
     }
 
-    private void Take(StringBuilder text, string? line, bool ofError)
+    // As it comes, not by line: an answer is streamed within one.
+    private async Task PumpAsync(StreamReader stream, StringBuilder text, bool ofError)
     {
-        if (line is null) return;
+        var buffer = new char[4096];
+        int count;
+        while ((count = await stream.ReadAsync(buffer)) > 0) Take(text, buffer.AsSpan(0, count), ofError);
+    }
+
+    private void Take(StringBuilder text, ReadOnlySpan<char> piece, bool ofError)
+    {
         lock (_gate)
         {
-            text.Append(line).Append('\n');
+            text.Append(piece);
             var whole = text.ToString();
             foreach (var waiting in _waiting.Where(waiting => waiting.OfError == ofError && waiting.Seen(whole)).ToArray())
             {

@@ -1,0 +1,113 @@
+using System.Text.Json;
+using FakeHub;
+using Stoker.Scenarios.Harness;
+
+namespace Stoker.Scenarios;
+
+/// <summary>Fetching, and what can come between.</summary>
+public sealed class PullScenarios(ScenarioHub hub)
+{
+    private const string Slow = "hf:random/single";
+
+    [Fact]
+    public async Task Pull_ThenListShowRemove()
+    {
+        await using var home = hub.NewHome();
+
+        var pulled = (await home.StokerAsync("pull", "qwen2.5:0.5b", "ollama:qwen2.5:0.5b")).Expect(0);
+        var list = (await home.StokerAsync("ls")).Expect(0);
+        var show = (await home.StokerAsync("show", "qwen2.5:0.5b")).Expect(0);
+        var removed = (await home.StokerAsync("rm", "qwen2.5:0.5b")).Expect(0);
+        var after = (await home.StokerAsync("ls", "--json")).Expect(0);
+
+        Assert.Contains("done in", pulled.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain('\e', pulled.Error);
+        Assert.Contains("hf:Qwen/Qwen2.5-0.5B-Instruct-GGUF:Q4_K_M", list.Out, StringComparison.Ordinal);
+        Assert.Contains("ollama:qwen2.5:0.5b", list.Out, StringComparison.Ordinal);
+        Assert.Contains("architecture", show.Out, StringComparison.Ordinal);
+        Assert.Contains("sha256:", show.Out, StringComparison.Ordinal);
+        Assert.Contains("shared with another model", removed.Out, StringComparison.Ordinal);
+        using var models = JsonDocument.Parse(after.Out);
+        Assert.DoesNotContain("hf:Qwen", models.RootElement.GetProperty("models").ToString(), StringComparison.Ordinal);
+        // Shared content came once over the wire, and stays while one model uses it.
+        (await home.StokerAsync("run", "ollama:qwen2.5:0.5b", "Hello", "-n", "4")).Expect(0);
+    }
+
+    [Fact]
+    public async Task Pull_UnknownModel_IsNotFound()
+    {
+        await using var home = hub.NewHome();
+
+        var ended = (await home.StokerAsync("pull", "hf:nobody/nothing")).Expect(3);
+
+        Assert.Contains("nobody/nothing", ended.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Pull_AnotherHostWhileOffline_IsRefused()
+    {
+        await using var home = hub.NewHome();
+
+        var ended = (await home.StokerAsync("pull", "https://models.example/m.gguf")).Expect(5);
+
+        Assert.Contains("STOKER_OFFLINE", ended.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task ControlC_LeavesTheDownloadRunning()
+    {
+        await using var home = hub.NewHome();
+        var gate = new HubGate(afterBytes: 100_000);
+        hub.Server.Faults.Add(new HubFault { Path = "/lfs/", Gate = gate });
+        await using var pull = home.StartStoker("pull", Slow);
+        await gate.Reached.WaitAsync(StokerHome.Patience);
+
+        pull.PressControlC();
+        var ended = (await pull.EndAsync(StokerHome.Patience)).Expect(130);
+        var jobs = (await home.StokerAsync("jobs")).Expect(0);
+        gate.Open();
+
+        Assert.Contains("goes on in the background", ended.Error, StringComparison.Ordinal);
+        Assert.Contains("running", jobs.Out, StringComparison.Ordinal);
+        // The same command joins the job, or finds it done.
+        (await home.StokerAsync("pull", Slow)).Expect(0);
+        (await home.StokerAsync("show", Slow)).Expect(0);
+    }
+
+    [Fact]
+    public async Task Cancel_EndsTheJob()
+    {
+        await using var home = hub.NewHome();
+        var gate = new HubGate(afterBytes: 100_000);
+        hub.Server.Faults.Add(new HubFault { Path = "/lfs/", Gate = gate });
+        var started = (await home.StokerAsync("pull", "-d", Slow)).Expect(0);
+        await gate.Reached.WaitAsync(StokerHome.Patience);
+        var id = started.Out.Split(' ')[0];
+
+        (await home.StokerAsync("cancel", id)).Expect(0);
+
+        await home.EventuallyAsync(() => home.StokerAsync("jobs").GetAwaiter().GetResult().Out.Contains("cancelled", StringComparison.Ordinal), "the job goes on");
+        gate.Open();
+        (await home.StokerAsync("cancel", "no-such-job")).Expect(3);
+    }
+
+    [Fact]
+    public async Task KillDaemonDuringAPull_SameCommandAgainWorks()
+    {
+        await using var home = hub.NewHome();
+        var gate = new HubGate(afterBytes: 300_000);
+        hub.Server.Faults.Add(new HubFault { Path = "/lfs/", Gate = gate, Times = 1 });
+        await using var pull = home.StartStoker("pull", Slow);
+        await gate.Reached.WaitAsync(StokerHome.Patience);
+
+        await home.KillDaemonAsync();
+        var cut = (await pull.EndAsync(StokerHome.Patience)).Expect(9);
+        gate.Open();
+
+        Assert.Contains("The daemon went away", cut.Error, StringComparison.Ordinal);
+        (await home.StokerAsync("pull", Slow)).Expect(0);
+        (await home.StokerAsync("health")).Expect(0);
+        (await home.StokerAsync("run", Slow, "Hello", "--chat-template", "chatml", "-n", "8")).Expect(0);
+        Assert.Empty(Directory.EnumerateFiles(home.Paths.Partial, "*", SearchOption.AllDirectories));
+    }
+}
