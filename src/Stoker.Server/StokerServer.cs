@@ -34,6 +34,7 @@ public sealed class StokerServer : IAsyncDisposable
     private readonly JobTable _jobs;
     private readonly HttpFront _front;
     private readonly IdleTrim _trim;
+    private int _disposed;
 
     private StokerServer(ServerStart start)
     {
@@ -99,6 +100,7 @@ public sealed class StokerServer : IAsyncDisposable
     /// </summary>
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0) return;
         var began = _start.Time.GetTimestamp();
         await _trim.DisposeAsync();
         var front = _front.StopAsync(StopGrace);

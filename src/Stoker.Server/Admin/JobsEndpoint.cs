@@ -11,12 +11,10 @@ public sealed class JobsEndpoint(JobTable jobs)
     {
         routes.Add("GET", AdminRoutes.Jobs, Exposure.Socket, call =>
             JsonResponse.WriteAsync(call.Http, new JobList(jobs.List()), AdminJson.Default.JobList));
-        routes.Add("GET", Template(AdminRoutes.Job), Exposure.Socket, call => WriteAsync(call, jobs.Get(call.RouteValue!)));
-        routes.Add("POST", Template(AdminRoutes.JobCancel), Exposure.Socket, call => WriteAsync(call, jobs.Cancel(call.RouteValue!)));
-        routes.Add("GET", Template(AdminRoutes.JobEvents), Exposure.Socket, WatchAsync);
+        routes.Add("GET", AdminRoutes.Job, Exposure.Socket, call => WriteAsync(call, jobs.Get(call.RouteValue!)));
+        routes.Add("POST", AdminRoutes.JobCancel, Exposure.Socket, call => WriteAsync(call, jobs.Cancel(call.RouteValue!)));
+        routes.Add("GET", AdminRoutes.JobEvents, Exposure.Socket, WatchAsync);
     }
-
-    private static string Template(string route) => route.Replace("{id}", "{}");
 
     private static Task WriteAsync(HttpCall call, JobSnapshot? job) =>
         JsonResponse.WriteAsync(call.Http, job ?? throw JobTable.NoSuchJob(call.RouteValue!), AdminJson.Default.JobSnapshot);

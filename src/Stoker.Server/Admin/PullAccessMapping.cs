@@ -13,7 +13,7 @@ public static class PullAccessMapping
     /// <exception cref="StokerException">InvalidInput: a value that means nothing; Forbidden: only the owner may name where bytes come from.</exception>
     public static SourceAccess AccessOf(PullRequest request, CallerTrust trust, StokerOptions options)
     {
-        var asked = request.Access;
+        var asked = request.Access ?? new PullAccess();
         if (trust != CallerTrust.Owner && (asked.HuggingFaceEndpoint ?? asked.OllamaRegistry ?? asked.Proxy ?? asked.CaFile) is not null)
             throw new StokerException(ErrorKind.Forbidden, "Only the daemon's own user and root may name endpoints, a proxy or certificate authorities.");
         return new SourceAccess

@@ -19,7 +19,7 @@ public sealed class HttpCall
     /// <summary>How the caller reached us.</summary>
     public CallerTrust Trust { get; }
 
-    /// <summary>What stood in the path where the route has <c>{}</c>, unescaped; null when it has none.</summary>
+    /// <summary>What stood in the path where the route has a hole, unescaped; null when it has none.</summary>
     public string? RouteValue { get; }
 
     public HttpLimits Limits { get; }

@@ -17,15 +17,18 @@ public enum Exposure
 
 /// <summary>One route.</summary>
 /// <param name="Method">Upper case.</param>
-/// <param name="Template">A path, in which one segment may be <c>{}</c>; as the last it takes the rest of the path.</param>
+/// <param name="Template">A path, in which one segment may be <c>{name}</c>; or its end <see cref="Rest"/>, the rest of the path.</param>
 public sealed record HttpRoute(string Method, string Template, Exposure Exposure, Func<HttpCall, Task> Handle)
 {
+    /// <summary>A hole that takes slashes too: models' names have them.</summary>
+    public const string Rest = "{*}";
+
     /// <summary>The least trust that may call it; less is 403.</summary>
     public CallerTrust Needs { get; init; } = CallerTrust.Network;
 }
 
 /// <summary>What a path and a method mean to a caller.</summary>
 /// <param name="Route">The route, or null.</param>
-/// <param name="Value">What stood for <c>{}</c>, unescaped.</param>
+/// <param name="Value">What stood in the hole, unescaped.</param>
 /// <param name="Allow">Methods that the path has, when it has not the one asked for; else null.</param>
 public readonly record struct RouteMatch(HttpRoute? Route, string? Value, string? Allow);

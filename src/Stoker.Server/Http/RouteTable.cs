@@ -41,14 +41,14 @@ public sealed class RouteTable
     private static bool Matches(string template, string path, out string? value)
     {
         value = null;
-        var hole = template.IndexOf("{}", StringComparison.Ordinal);
+        var hole = template.IndexOf('{');
         if (hole < 0) return template == path || (path.Length == template.Length + 1 && path[^1] == '/' && path.StartsWith(template, StringComparison.Ordinal));
+        var end = template.IndexOf('}');
         var before = template.AsSpan(0, hole);
-        var after = template.AsSpan(hole + 2);
+        var after = template.AsSpan(end + 1);
         if (path.Length <= before.Length + after.Length || !path.AsSpan().StartsWith(before) || !path.AsSpan().EndsWith(after)) return false;
         var found = path[before.Length..^after.Length];
-        // In the middle of a path it is one segment; at its end a model's name may bring slashes of its own.
-        if (after.Length > 0 && found.Contains('/')) return false;
+        if (template[hole..(end + 1)] != HttpRoute.Rest && found.Contains('/')) return false;
         value = found.Replace("%2F", "/", StringComparison.OrdinalIgnoreCase);
         return true;
     }

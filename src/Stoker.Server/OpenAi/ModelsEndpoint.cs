@@ -12,7 +12,7 @@ public sealed class ModelsEndpoint(IInferenceEngine engine)
     public void Map(RouteTable routes)
     {
         routes.Add("GET", "/v1/models", Exposure.Api, ListAsync);
-        routes.Add("GET", "/v1/models/{}", Exposure.Api, GetAsync);
+        routes.Add("GET", "/v1/models/" + HttpRoute.Rest, Exposure.Api, GetAsync);
     }
 
     private async Task ListAsync(HttpCall call)

@@ -14,7 +14,8 @@ public sealed record PullRequest
     /// <summary>Refuse other bytes than these (<c>sha256:…</c>); for a model of one file. Or null.</summary>
     public string? Digest { get; init; }
 
-    public PullAccess Access { get; init; } = new();
+    /// <summary>Null: nothing but what everybody may.</summary>
+    public PullAccess? Access { get; init; }
 
     public override string ToString() => $"pull {Reference}";
 }

@@ -167,7 +167,7 @@ public sealed class HttpFrontTests
         await using var server = await FrontHarness.StartAsync(static options => options with { ApiKeys = [Key] });
         foreach (var route in server.Routes.Routes)
         {
-            using var request = new HttpRequestMessage(new HttpMethod(route.Method), route.Template.Replace("{}", "x"));
+            using var request = new HttpRequestMessage(new HttpMethod(route.Method), route.Template.Replace("{*}", "x"));
             var response = await server.Tcp.SendAsync(request);
             Assert.Equal(route.Template == "/health" ? HttpStatusCode.OK : HttpStatusCode.Unauthorized, response.StatusCode);
             if (route.Template != "/health") Assert.Equal("invalid_api_key", (await response.ErrorAsync()).Code);
@@ -347,7 +347,7 @@ public sealed class HttpFrontTests
         var text = await response.Content.ReadAsStringAsync();
         Assert.Equal("text/plain", response.Content.Headers.ContentType?.MediaType);
         Assert.Contains("stoker_http_requests_total{route=\"(none)\",method=\"GET\",status=\"404\"} 3\n", text, StringComparison.Ordinal);
-        Assert.Contains("stoker_http_requests_total{route=\"/v1/models/{}\",method=\"GET\",status=\"200\"} 1\n", text, StringComparison.Ordinal);
+        Assert.Contains("stoker_http_requests_total{route=\"/v1/models/{*}\",method=\"GET\",status=\"200\"} 1\n", text, StringComparison.Ordinal);
         Assert.Contains("stoker_model_requests{model=\"tiny\"} 3\n", text, StringComparison.Ordinal);
         Assert.All(text.Split('\n', StringSplitOptions.RemoveEmptyEntries), static line =>
             Assert.Matches(@"^(# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\{.*\})? (\+Inf|-?[0-9.eE+-]+))$", line));

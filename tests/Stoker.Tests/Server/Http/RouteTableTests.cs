@@ -12,9 +12,10 @@ public sealed class RouteTableTests
         static Task Nothing(HttpCall call) => Task.CompletedTask;
         _routes.Add("GET", "/health", Exposure.Public, Nothing);
         _routes.Add("GET", "/v1/models", Exposure.Api, Nothing);
-        _routes.Add("GET", "/v1/models/{}", Exposure.Api, Nothing);
-        _routes.Add("GET", "/admin/jobs/{}", Exposure.Socket, Nothing);
-        _routes.Add("POST", "/admin/jobs/{}/cancel", Exposure.Socket, Nothing);
+        _routes.Add("GET", "/v1/models/{*}", Exposure.Api, Nothing);
+        _routes.Add("GET", "/admin/jobs/{id}", Exposure.Socket, Nothing);
+        _routes.Add("POST", "/admin/jobs/{id}/cancel", Exposure.Socket, Nothing);
+        _routes.Add("GET", "/admin/jobs/{id}/events", Exposure.Socket, Nothing);
         _routes.Add("DELETE", "/admin/models", Exposure.Socket, Nothing);
     }
 
@@ -22,10 +23,12 @@ public sealed class RouteTableTests
     [InlineData("GET", "/health", "/health", null)]
     [InlineData("HEAD", "/health", "/health", null)]
     [InlineData("GET", "/health/", "/health", null)]
-    [InlineData("GET", "/v1/models/hf:org/repo:Q4", "/v1/models/{}", "hf:org/repo:Q4")]
-    [InlineData("GET", "/v1/models/hf:org%2Frepo", "/v1/models/{}", "hf:org/repo")]
-    [InlineData("GET", "/admin/jobs/7", "/admin/jobs/{}", "7")]
-    [InlineData("POST", "/admin/jobs/7/cancel", "/admin/jobs/{}/cancel", "7")]
+    [InlineData("GET", "/v1/models/hf:org/repo:Q4", "/v1/models/{*}", "hf:org/repo:Q4")]
+    [InlineData("GET", "/v1/models/hf:org%2Frepo", "/v1/models/{*}", "hf:org/repo")]
+    [InlineData("GET", "/admin/jobs/7", "/admin/jobs/{id}", "7")]
+    [InlineData("POST", "/admin/jobs/7/cancel", "/admin/jobs/{id}/cancel", "7")]
+    [InlineData("GET", "/admin/jobs/7/events", "/admin/jobs/{id}/events", "7")]
+    [InlineData("GET", "/admin/jobs/7/other", null, null)]
     [InlineData("GET", "/Health", null, null)]
     [InlineData("GET", "//health", null, null)]
     [InlineData("GET", "/", null, null)]

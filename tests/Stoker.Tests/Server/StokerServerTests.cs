@@ -1,0 +1,92 @@
+using System.Text;
+using System.Text.Json;
+using FakeHub;
+using Stoker.Core.Errors;
+using Stoker.Native.Libc;
+using Stoker.Server.Admin.Contracts;
+
+namespace Stoker.Tests.Server;
+
+/// <summary>The daemon with real runners: from a plain path to tokens over both transports, and its end.</summary>
+public sealed class StokerServerTests
+{
+    [Fact]
+    public async Task PlainPath_IsForTheOwnerAlone()
+    {
+        await using var harness = await ServerHarness.StartAsync(withRunners: true);
+        var path = harness.Model("plain.gguf")[0];
+        var body = Chat(path, "\"max_tokens\":8,\"seed\":1");
+        var answer = await (await harness.Unix.PostAsync("/v1/chat/completions", FrontHarness.Json(body))).JsonAsync();
+        Assert.Equal(8, answer.GetProperty("usage").GetProperty("completion_tokens").GetInt32());
+        Assert.Equal("length", answer.GetProperty("choices")[0].GetProperty("finish_reason").GetString());
+        Assert.Equal("model_not_found", (await (await harness.Tcp.PostAsync("/v1/chat/completions", FrontHarness.Json(body))).ErrorAsync()).Code);
+
+        var loaded = JsonSerializer.Deserialize(await harness.Unix.GetStringAsync(AdminRoutes.Loaded), AdminJson.Default.LoadedList)!;
+        Assert.True(Assert.Single(loaded.Models).Pid > 0);
+        Assert.True((await (await harness.Unix.PostAsync(AdminRoutes.Unload, FrontHarness.Json("{}"))).JsonAsync()).GetProperty("unloaded").GetBoolean());
+    }
+
+    [Fact]
+    public async Task Runner_KilledMidStream_IsOneErrorEventThenTheNextRequestStartsItAnew()
+    {
+        await using var harness = await ServerHarness.StartAsync(withRunners: true);
+        var path = harness.Model("plain.gguf")[0];
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/chat/completions") { Content = FrontHarness.Json(Chat(path, "\"stream\":true,\"stoker\":{\"ignore_eos\":true}")) };
+        using var response = await harness.Unix.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        using var reader = new StreamReader(await response.Content.ReadAsStreamAsync());
+        var text = new StringBuilder();
+        while (!text.ToString().Contains("\"content\":\"", StringComparison.Ordinal)) text.AppendLine(await reader.ReadLineAsync());
+        var loaded = JsonSerializer.Deserialize(await harness.Unix.GetStringAsync(AdminRoutes.Loaded), AdminJson.Default.LoadedList)!;
+        OwnProcess.Signal(loaded.Models[0].Pid!.Value, UnixSignal.Kill);
+        text.Append(await reader.ReadToEndAsync());
+        Assert.DoesNotContain("[DONE]", text.ToString(), StringComparison.Ordinal);
+        Assert.Single(text.ToString().Split('\n'), static line => line.StartsWith("data: {\"error\":", StringComparison.Ordinal));
+
+        var next = await (await harness.Unix.PostAsync("/v1/chat/completions", FrontHarness.Json(Chat(path, "\"max_tokens\":4")))).JsonAsync();
+        Assert.Equal(4, next.GetProperty("usage").GetProperty("completion_tokens").GetInt32());
+    }
+
+    [Fact]
+    public async Task Errors_OfTheEngine_HaveOpenAisWords()
+    {
+        await using var harness = await ServerHarness.StartAsync(withRunners: true);
+        var path = harness.Model("plain.gguf")[0];
+        var tooLong = Chat(path, "\"stoker\":{\"context_tokens\":64}").Replace("\"hi\"", $"\"{new string('x', 4000)}\"");
+        Assert.Equal((400, "context_length_exceeded"), Short(await (await harness.Unix.PostAsync("/v1/chat/completions", FrontHarness.Json(tooLong))).ErrorAsync()));
+        Assert.Equal((400, "invalid_request"), Short(await (await harness.Unix.PostAsync("/v1/chat/completions", FrontHarness.Json(Chat(path, "\"grammar\":\"root ::= [\"")))).ErrorAsync()));
+        Assert.Equal(400, (await (await harness.Unix.PostAsync("/v1/chat/completions", FrontHarness.Json(Chat(path, "\"chat_template\":\"no-such-template\"")))).ErrorAsync()).Status);
+        await File.WriteAllTextAsync(harness.Scratch.File("broken.gguf"), "GGUFnot");
+        var broken = await (await harness.Unix.PostAsync("/v1/chat/completions", FrontHarness.Json(Chat(harness.Scratch.File("broken.gguf"), "\"max_tokens\":4")))).ErrorAsync();
+        Assert.Equal("corrupt_data", broken.Code);
+
+        static (int, string?) Short((int Status, string? Code, string? Param, string Message) error) => (error.Status, error.Code);
+    }
+
+    [Fact]
+    public async Task Dispose_WithAPullUnderWay_CancelsItKeepsWhatCameAndEndsSoon()
+    {
+        var harness = await ServerHarness.StartAsync();
+        var gate = new HubGate(10_000);
+        harness.Hub.Publisher.HuggingFace("org/big", ("big-Q4_0.gguf", harness.Model("big.gguf")[0]));
+        harness.Hub.Faults.Add(new HubFault { Path = "/lfs/", Gate = gate });
+        var request = new PullRequest { Reference = "hf:org/big", Access = harness.Access };
+        (await harness.Unix.PostAsync(AdminRoutes.Pull, FrontHarness.Json(JsonSerializer.Serialize(request, AdminJson.Default.PullRequest)))).EnsureSuccessStatusCode();
+        await gate.Reached.WaitAsync(TimeSpan.FromSeconds(20));
+        var ended = harness.Server.DisposeAsync().AsTask();
+        await ended.WaitAsync(TimeSpan.FromSeconds(10));
+        Assert.False(File.Exists(harness.Paths.Socket));
+        Assert.Contains("Stopped after", harness.Log, StringComparison.Ordinal);
+        gate.Open();
+        await harness.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Start_HostThatIsAName_SaysWhatToDo()
+    {
+        var exception = await Assert.ThrowsAsync<StokerException>(() => ServerHarness.StartAsync(change: static options => options with { Host = "models.example", ApiKeys = ["key-of-twenty-letters"] }));
+        Assert.Contains("--allow-host", exception.Message, StringComparison.Ordinal);
+    }
+
+    private static string Chat(string model, string more) =>
+        $"{{\"model\":{JsonSerializer.Serialize(model)},\"messages\":[{{\"role\":\"user\",\"content\":\"hi\"}}],{more}}}";
+}
