@@ -118,8 +118,10 @@ public sealed class ModelLoader(IModelSource source, RunnerPool pool, MemoryLedg
         catch (Exception error)
         {
             memory.Dispose();
+            // Not every failure is a crash: a library that does not load leaves the runner alive to say so.
+            var crashed = error is StokerException { Kind: ErrorKind.Unavailable } && (runner is null || runner.Gone.IsCompleted);
             if (runner is not null) await runner.DisposeAsync();
-            if (error is StokerException { Kind: ErrorKind.Unavailable }) pool.NoteCrash(manifest, error.Message);
+            if (crashed) pool.NoteCrash(manifest, error.Message);
             throw;
         }
     }

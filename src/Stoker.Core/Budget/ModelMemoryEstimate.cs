@@ -5,8 +5,8 @@ namespace Stoker.Core.Budget;
 /// <summary>From a model's header to what loading it takes, before anything is loaded. Pure.</summary>
 public static class ModelMemoryEstimate
 {
-    /// <summary>The runner's own libraries, runtime and heap without a model (measured: 45 MiB private).</summary>
-    private const long ProcessBytes = 48L << 20;
+    /// <summary>The runner's own libraries, runtime and heap without a model, rounded up.</summary>
+    private const long ProcessBytes = 32L << 20;
 
     /// <summary>libllama keeps each token's text twice, in a list and in a map, and pairs of merges in another.</summary>
     private const long BytesPerToken = 230;

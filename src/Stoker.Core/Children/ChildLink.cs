@@ -206,8 +206,8 @@ public sealed class ChildLink : IAsyncDisposable
             left = [.. _calls.Values];
             _calls.Clear();
         }
+        _gone.TrySetResult(); // first, so that whoever sees a call fail can see why
         foreach (var call in left) call.Complete(Gone_());
-        _gone.TrySetResult();
     }
 
     private string HowItEnded()

@@ -1,9 +1,10 @@
 using Stoker.Core.Models;
+using Stoker.Engine.Decoding;
 using Stoker.Engine.Protocol;
 
 namespace Stoker.Engine.Chat;
 
-/// <summary>What a model's publisher set, where a request says nothing. Pure.</summary>
+/// <summary>What a model's publisher set, where a request says nothing and the value means something. Pure.</summary>
 public static class RequestDefaults
 {
     public static GenerationRequest Apply(GenerationRequest request, ModelDefaults? defaults)
@@ -12,17 +13,17 @@ public static class RequestDefaults
         var asked = request.Sampling;
         return request with
         {
-            Stop = request.Stop.Count > 0 ? request.Stop : defaults.Stop,
+            Stop = request.Stop.Count > 0 ? request.Stop : UsableStops(defaults.Stop),
             Sampling = new SamplingOptions
             {
-                Temperature = asked.Temperature ?? defaults.Temperature,
-                TopK = asked.TopK ?? defaults.TopK,
-                TopP = asked.TopP ?? defaults.TopP,
-                MinP = asked.MinP ?? defaults.MinP,
-                RepeatPenalty = asked.RepeatPenalty ?? defaults.RepeatPenalty,
-                RepeatLastN = asked.RepeatLastN ?? defaults.RepeatLastN,
-                PresencePenalty = asked.PresencePenalty ?? defaults.PresencePenalty,
-                FrequencyPenalty = asked.FrequencyPenalty ?? defaults.FrequencyPenalty,
+                Temperature = asked.Temperature ?? Within(defaults.Temperature, 0, 5),
+                TopK = asked.TopK ?? (defaults.TopK is >= 0 ? defaults.TopK : null),
+                TopP = asked.TopP ?? Within(defaults.TopP, float.Epsilon, 1),
+                MinP = asked.MinP ?? Within(defaults.MinP, 0, 1),
+                RepeatPenalty = asked.RepeatPenalty ?? Within(defaults.RepeatPenalty, float.Epsilon, 10),
+                RepeatLastN = asked.RepeatLastN ?? (defaults.RepeatLastN is >= -1 ? defaults.RepeatLastN : null),
+                PresencePenalty = asked.PresencePenalty ?? Within(defaults.PresencePenalty, -2, 2),
+                FrequencyPenalty = asked.FrequencyPenalty ?? Within(defaults.FrequencyPenalty, -2, 2),
                 Seed = asked.Seed ?? defaults.Seed,
             },
         };
@@ -35,4 +36,10 @@ public static class RequestDefaults
         Threads = asked?.Threads ?? configured.Threads,
         Repack = asked?.Repack ?? configured.Repack,
     };
+
+    // What a publisher wrote wrongly must not make every request fail: it is left out.
+    private static float? Within(float? value, float least, float most) => value >= least && value <= most ? value : null;
+
+    private static string[] UsableStops(IReadOnlyList<string> stops) =>
+        [.. stops.Where(static stop => stop.Length is > 0 and <= GenerationChecks.MaxStopLength).Take(GenerationChecks.MaxStops)];
 }

@@ -10,8 +10,6 @@ public static class GenerationChecks
     public const int MaxStopLength = 256;
     public const int MaxAlternatives = 20;
 
-    /// <summary>A grammar beyond this is a mistake or an attack: parsing is recursive.</summary>
-    public const int MaxGrammarLength = 256 * 1024;
 
     /// <exception cref="StokerException">InvalidInput.</exception>
     public static void Check(GenerationRequest request)
@@ -24,7 +22,7 @@ public static class GenerationChecks
             throw Invalid($"A stop string has 1 to {MaxStopLength} characters.");
         if (request.MaxTokens is <= 0) throw Invalid($"max_tokens must be at least 1, not {request.MaxTokens}.");
         if (request.LogProbs is < 0 or > MaxAlternatives) throw Invalid($"At most {MaxAlternatives} alternatives can be told, not {request.LogProbs}.");
-        if (request.Grammar is { Length: > MaxGrammarLength }) throw Invalid($"A grammar has at most {MaxGrammarLength} characters.");
+        if (request.Grammar is { } grammar && GrammarChecks.FindProblem(grammar) is { } problem) throw Invalid(problem);
     }
 
     /// <exception cref="StokerException">ContextOverflow, InvalidInput (an empty prompt).</exception>

@@ -10,9 +10,19 @@ namespace Stoker.Engine.Runners;
 /// <summary>One runner process, seen from the daemon. Thread-safe; it answers one request at a time, in order.</summary>
 public sealed class Runner : IAsyncDisposable
 {
-    private readonly ChildLink _link;
+    /// <summary>What a cancelled request may still take before the process counts as stuck: far more than any micro-batch.</summary>
+    private static readonly TimeSpan StuckAfter = TimeSpan.FromSeconds(60);
 
-    private Runner(ChildLink link) => _link = link;
+    private readonly ChildLink _link;
+    private readonly Action<string>? _log;
+    private readonly TimeProvider _time;
+
+    private Runner(ChildLink link, Action<string>? log, TimeProvider time)
+    {
+        _link = link;
+        _log = log;
+        _time = time;
+    }
 
     public int ProcessId => _link.ProcessId;
 
@@ -45,7 +55,7 @@ public sealed class Runner : IAsyncDisposable
             },
             time,
             cancellationToken);
-        return new Runner(link);
+        return new Runner(link, log, time);
     }
 
     /// <summary>Loads the model; cancelling ends the load (and leaves the runner without one: dispose it).</summary>
@@ -108,8 +118,30 @@ public sealed class Runner : IAsyncDisposable
 
     private async IAsyncEnumerable<Frame> AskAsync<T>(ushort kind, T request, JsonTypeInfo<T> type, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        await using var call = _link.Call(kind, JsonSerializer.SerializeToUtf8Bytes(request, type));
-        await foreach (var frame in call.ReadAsync(cancellationToken)) yield return frame;
+        var call = _link.Call(kind, JsonSerializer.SerializeToUtf8Bytes(request, type));
+        try
+        {
+            await foreach (var frame in call.ReadAsync(cancellationToken)) yield return frame;
+        }
+        finally
+        {
+            await call.DisposeAsync();
+            if (!call.Ended.IsCompleted) _ = EndOrKillAsync(call);
+        }
+    }
+
+    // Nobody waits for this: the next request waits in the process itself, until it is its turn there or the process is gone.
+    private async Task EndOrKillAsync(ChildCall call)
+    {
+        try
+        {
+            await call.Ended.WaitAsync(StuckAfter, _time);
+        }
+        catch (TimeoutException)
+        {
+            _log?.Invoke($"The runner (process {ProcessId}) did not end a cancelled request within {StuckAfter.TotalSeconds:0} s: killed.");
+            _link.Kill();
+        }
     }
 
     private static T Read<T>(Frame frame, JsonTypeInfo<T> type)

@@ -117,13 +117,16 @@ public sealed class RunnerPool : IAsyncDisposable
     public async Task EndAnswerAsync(TimeSpan? keepAlive)
     {
         var keep = keepAlive ?? _options.KeepAlive;
+        RunningModel? current;
         lock (_lock)
         {
             _answering = false;
-            if (_current is null) return;
-            _current.Answers++;
+            current = _current;
+            if (current is null) return;
+            current.Answers++;
             _unloadsAt = keep < TimeSpan.Zero ? null : _time.GetUtcNow() + keep;
         }
+        NoteIfCrashed(current); // before the next one's turn, so that the third crash is the last
         if (keep == TimeSpan.Zero && _turns.Waiting == 0) await UnloadCurrentAsync();
         else if (keep >= TimeSpan.Zero) _idleTimer.Change(keep, Timeout.InfiniteTimeSpan);
     }
@@ -213,7 +216,7 @@ public sealed class RunnerPool : IAsyncDisposable
     {
         await running.Runner.Gone;
         if (running.IsUnloading || _stop.IsCancellationRequested) return;
-        NoteCrash(running.Manifest, running.Runner.EndReason);
+        NoteIfCrashed(running);
         try
         {
             using var turn = await _turns.EnterAsync(first: true, _stop.Token);
@@ -225,6 +228,11 @@ public sealed class RunnerPool : IAsyncDisposable
         {
             // the pool is disposed, and the model with it
         }
+    }
+
+    private void NoteIfCrashed(RunningModel running)
+    {
+        if (running.TryTakeCrash()) NoteCrash(running.Manifest, running.Runner.EndReason);
     }
 
     private void Keep(Task task)

@@ -9,6 +9,7 @@ public sealed class RunningModel : IAsyncDisposable
 {
     private readonly IModelHold _files;
     private readonly MemoryLease _memory;
+    private int _crashTaken;
 
     public RunningModel(ModelManifest manifest, string identity, LoadOptions options, Runner runner, LoadedReport report, IModelHold files, MemoryLease memory)
     {
@@ -37,6 +38,9 @@ public sealed class RunningModel : IAsyncDisposable
 
     /// <summary>True once we ended it ourselves: its end is no crash.</summary>
     public bool IsUnloading { get; private set; }
+
+    /// <summary>True once, when its runner ended by itself.</summary>
+    public bool TryTakeCrash() => Runner.Gone.IsCompleted && !IsUnloading && Interlocked.Exchange(ref _crashTaken, 1) == 0;
 
     public async ValueTask DisposeAsync()
     {

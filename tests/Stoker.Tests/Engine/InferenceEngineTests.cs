@@ -169,13 +169,31 @@ public sealed class InferenceEngineTests : IAsyncDisposable
             Assert.Equal(ErrorKind.Unavailable, error.Kind);
             Assert.Contains("signal 9", error.Message, StringComparison.Ordinal);
         }
-        var refused = await RefusedAsync();
+        var refused = await Assert.ThrowsAsync<StokerException>(() => AnswerAsync("a"));
         Assert.Equal(ErrorKind.Unavailable, refused.Kind);
         Assert.Contains("3 times", refused.Message, StringComparison.Ordinal);
         Assert.Contains("signal 9", refused.Message, StringComparison.Ordinal);
         Assert.InRange(refused.RetryAfter!.Value.TotalSeconds, 1, 60);
         _time.Advance(TimeSpan.FromSeconds(61));
         await AnswerAsync("a");
+    }
+
+    [Fact]
+    public async Task LibraryThatIsNotThere_IsToldEveryTime_AndIsNoCrash()
+    {
+        var options = new RunnerPoolOptions { Start = TestModels.Start(_folder) with { LlamaDirectory = "/nonexistent" } };
+        await using var engine = new InferenceEngine(_source, _ledger, options, _time);
+        for (var attempt = 0; attempt < 4; attempt++)
+        {
+            var error = await Assert.ThrowsAsync<StokerException>(async () =>
+            {
+                var request = new GenerationRequest { Text = "Hello" };
+                await foreach (var _ in engine.GenerateAsync("a", request, new GenerationContext(CallerTrust.Owner), _cancellation)) Assert.Fail("it answered");
+            });
+            Assert.Equal(ErrorKind.Unavailable, error.Kind);
+            Assert.Contains("/nonexistent", error.Message, StringComparison.Ordinal);
+            Assert.Null(error.RetryAfter);
+        }
     }
 
     [Fact]
@@ -189,6 +207,20 @@ public sealed class InferenceEngineTests : IAsyncDisposable
         await AnswerAsync("a");
         Assert.NotEqual(pid, Pid());
         Assert.Single(_ledger.Leases);
+    }
+
+    [Fact]
+    public async Task StuckRunner_IsKilledAMinuteAfterItsClientLeft()
+    {
+        var answer = await StartedAsync("a");
+        var pid = Pid();
+        OwnProcess.Signal(pid, UnixSignal.Stop);
+        await answer.DisposeAsync();
+        var next = AnswerAsync("a");
+        _time.Advance(TimeSpan.FromSeconds(61));
+        await GoneAsync(pid);
+        Assert.Equal(ErrorKind.Unavailable, (await Assert.ThrowsAsync<StokerException>(() => next)).Kind);
+        await AnswerAsync("a");
     }
 
     [Fact]
@@ -274,23 +306,6 @@ public sealed class InferenceEngineTests : IAsyncDisposable
                 // until it breaks off
             }
         });
-    }
-
-    // The crash is noted by a task of its own, an instant after the request has failed.
-    private async Task<StokerException> RefusedAsync()
-    {
-        for (var attempt = 0; ; attempt++)
-        {
-            try
-            {
-                await AnswerAsync("a");
-                Assert.True(attempt < 20, "a fourth start was not refused");
-            }
-            catch (StokerException error)
-            {
-                return error;
-            }
-        }
     }
 
     private static async Task GoneAsync(int pid)

@@ -62,6 +62,7 @@ public sealed class GgufModel
         var count = PartCount(parts[0]);
         if (count != parts.Count)
             throw Broken(parts[0], $"it is part of a model of {count} files, but there are {parts.Count}");
+        foreach (var part in parts) GgufShapeCheck.Check(part);
         if (count == 1) return new GgufModel(parts);
 
         var architecture = parts[0].Metadata.Architecture;

@@ -1,4 +1,5 @@
 using Stoker.Core.Errors;
+using Stoker.Engine.Decoding;
 using Stoker.Engine.Protocol;
 using Stoker.Engine.Runners;
 using Stoker.Native.Libc;
@@ -34,6 +35,9 @@ public sealed class RunnerTests : IDisposable
         Assert.Equal(1, fractions[^1], 2);
         Assert.Equal(fractions.Order(), fractions);
         Assert.Contains("ggml", runner.Fingerprint, StringComparison.Ordinal);
+        // Its memory is for its model: no web server, no command line, no terminal tables.
+        var mapped = await File.ReadAllTextAsync($"/proc/{runner.ProcessId}/maps", _cancellation);
+        foreach (var name in new[] { "AspNetCore", "System.CommandLine", "Spectre", "Stoker.Server" }) Assert.DoesNotContain(name, mapped, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -133,6 +137,18 @@ public sealed class RunnerTests : IDisposable
             Assert.True(error.Kind == kind, $"{request}: {error.Kind} {error.Message}");
         }
         Assert.NotEmpty(await AllAsync(runner, Request()));
+    }
+
+    [Fact]
+    public async Task GrammarsThatWouldEndTheProcess_AreRefused_AndThoseAtTheLimitsAreNot()
+    {
+        await using var runner = await LoadedAsync();
+        static string Nested(int depth) => $"root ::= {new string('(', depth)}\"a\"{new string(')', depth)}";
+        static string Chained(int rules) => "root ::= r1\n" + string.Join('\n', Enumerable.Range(1, rules - 2).Select(static i => $"r{i} ::= r{i + 1}")) + $"\nr{rules - 1} ::= \"a\"\n";
+        foreach (var tooMuch in new[] { Nested(GrammarChecks.MaxNesting + 1), Nested(60_000), Chained(GrammarChecks.MaxRules + 1), new string(' ', GrammarChecks.MaxLength + 1) })
+            Assert.Equal(ErrorKind.InvalidInput, (await FailureAsync(runner, Request() with { Grammar = tooMuch })).Kind);
+        foreach (var fits in new[] { Nested(GrammarChecks.MaxNesting), Chained(GrammarChecks.MaxRules) })
+            Assert.Equal("a", TextOf(await AllAsync(runner, Request() with { Grammar = fits, IgnoreEos = false })));
     }
 
     [Fact]

@@ -93,6 +93,36 @@ public sealed class GgufModelTests
         Assert.Equal(131_072, model.Metadata.ContextLength);
     }
 
+    [Theory]
+    [InlineData("block_count", 0u)]
+    [InlineData("block_count", 513u)]
+    [InlineData("block_count", uint.MaxValue)]
+    [InlineData("embedding_length", 0u)]
+    [InlineData("embedding_length", 1u << 31)]
+    [InlineData("rope.dimension_count", 63u)]
+    public void Join_NumbersOnWhichLibllamaAborts_AreRefused(string key, uint value)
+    {
+        var writer = new GgufWriter();
+        writer.Set(GgufKeys.Architecture, "qwen2");
+        writer.Set($"qwen2.{key}", value);
+        writer.Add(new GgufTensorSource("t", GgmlType.F32, [1], static stream => stream.Write(new byte[4])));
+        var error = Assert.Throws<StokerException>(() => GgufModel.Join([Read(writer)]));
+        Assert.Contains($"qwen2.{key} is {value}", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(float.NaN)]
+    [InlineData(-1f)]
+    [InlineData(float.PositiveInfinity)]
+    public void Join_AnEpsilonThatIsNone_IsRefused(float epsilon)
+    {
+        var writer = new GgufWriter();
+        writer.Set(GgufKeys.Architecture, "qwen2");
+        writer.Set("qwen2.attention.layer_norm_rms_epsilon", epsilon);
+        writer.Add(new GgufTensorSource("t", GgmlType.F32, [1], static stream => stream.Write(new byte[4])));
+        Assert.Equal(ErrorKind.Corrupt, Assert.Throws<StokerException>(() => GgufModel.Join([Read(writer)])).Kind);
+    }
+
     [Fact]
     public void Quantization_WithoutAFileType_IsTheDominantOne()
     {
