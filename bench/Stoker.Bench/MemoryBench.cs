@@ -9,7 +9,7 @@ internal static class MemoryBench
     {
         // The chat takes the template's and the engine's whole way; the decode benchmark's model makes it a large pull.
         await home.StartDaemonAsync(1, cancellationToken);
-        await home.StokerAsync(["rm", DecodeBench.Model, "--yes"], cancellationToken);
+        await home.StokerAsync(["rm", DecodeBench.Model], cancellationToken);
         await home.StokerAsync(["pull", DecodeBench.Model], cancellationToken);
         await home.StokerAsync(["run", FirstTokenBench.Model, "Why is the sky blue?"], cancellationToken);
         await home.StokerAsync(["stop", "--all"], cancellationToken);
