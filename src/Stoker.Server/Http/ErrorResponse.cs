@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Stoker.Core.Errors;
 using Stoker.Server.Http.Contracts;
@@ -24,7 +23,7 @@ public static class ErrorResponse
 
     private static async Task WriteAsync(HttpContext http, ErrorEnvelope envelope, int status)
     {
-        var body = JsonSerializer.SerializeToUtf8Bytes(envelope, HttpJson.Default.ErrorEnvelope);
+        var body = JsonResponse.Serialize(envelope, HttpJson.Default.ErrorEnvelope);
         http.Response.StatusCode = status;
         http.Response.ContentType = "application/json";
         http.Response.ContentLength = body.Length;

@@ -24,7 +24,7 @@ public sealed class SseWriter(HttpContext http)
         if (name is not null) Write(writer, $"event: {name}\n");
         Write(writer, "data: ");
         // Source-generated JSON without indentation has no line breaks: one data line is enough.
-        using (var json = new Utf8JsonWriter(writer)) JsonSerializer.Serialize(json, value, type);
+        using (var json = new Utf8JsonWriter(writer, JsonResponse.Readable)) JsonSerializer.Serialize(json, value, type);
         Write(writer, "\n\n");
         await FlushAsync(writer);
     }
