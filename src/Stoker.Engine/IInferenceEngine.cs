@@ -56,7 +56,7 @@ public sealed record LoadOptions
     /// <summary>Context in tokens. Default: the smaller of what it was trained for and 8192.</summary>
     public int? ContextTokens { get; init; }
 
-    /// <summary>Threads for decoding. Default: the physical cores that cpuset and quota leave.</summary>
+    /// <summary>Threads for decoding. Default: the physical cores that cpuset and quota leave; 1 for models under 32 MiB, which more would slow down.</summary>
     public int? Threads { get; init; }
 
     /// <summary>Repack weights for this processor (more private memory, faster prefill). Default: as libllama decides.</summary>

@@ -53,7 +53,7 @@ public sealed class RunnerModel : IDisposable
         {
             var options = new ModelLoadOptions { VocabularyOnly = command.VocabularyOnly, Repack = command.Repack };
             model = LlamaModel.Load(library, command.Paths, options, progress, cancellationToken);
-            var threads = command.Threads ?? DecodeThreads.Count(OwnProcess.AllowedProcessors(), "/");
+            var threads = command.Threads ?? DecodeThreads.ForModel(model.SizeBytes, DecodeThreads.Count(OwnProcess.AllowedProcessors(), "/"));
             var contextTokens = 0;
             if (!command.VocabularyOnly)
             {

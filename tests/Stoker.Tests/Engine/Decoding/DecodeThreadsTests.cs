@@ -20,6 +20,12 @@ public sealed class DecodeThreadsTests
         Assert.Equal(expected, DecodeThreads.Count(processors, processor => coreOf[processor], quota));
     }
 
+    [Theory]
+    [InlineData(4L << 20, 8, 1)]
+    [InlineData(400L << 20, 8, 8)]
+    [InlineData(400L << 20, 1, 1)]
+    public void ForModel_SmallOnes_TakeOne(long bytes, int threads, int expected) => Assert.Equal(expected, DecodeThreads.ForModel(bytes, threads));
+
     [Fact]
     public void Count_NoTopology_EachProcessorCounts() => Assert.Equal(3, DecodeThreads.Count([0, 1, 2], static _ => null, null));
 
