@@ -40,7 +40,7 @@ public sealed record StokerOptions
     [Range(16, 16 * 1024 * 1024)]
     public int? ContextTokens { get; init; }
 
-    /// <summary>Threads for decoding, or null: the physical cores that cpuset and quota leave.</summary>
+    /// <summary>Threads for decoding, or null: the physical cores that cpuset and quota leave (1 for models under 32 MiB).</summary>
     [Range(1, 1024)]
     public int? Threads { get; init; }
 
