@@ -34,6 +34,8 @@ public sealed class FakeHubServer : IAsyncDisposable
             kestrel.Listen(System.Net.IPAddress.Loopback, 0);
         });
         builder.Services.AddRouting();
+        // Signals belong to the program that hosts us, which may be a test run.
+        builder.Services.AddSingleton<IHostLifetime, NoSignals>();
         _app = builder.Build();
         var answer = new ContentAnswer(Stats, options);
         _app.Use(RecordAsync);
@@ -66,9 +68,6 @@ public sealed class FakeHubServer : IAsyncDisposable
         hub._urls.AddRange(addresses.Select(static address => address.TrimEnd('/') + "/"));
         return hub;
     }
-
-    /// <summary>Completes when the program is told to end.</summary>
-    public Task WaitAsync(CancellationToken cancellationToken) => _app.WaitForShutdownAsync(cancellationToken);
 
     public async ValueTask DisposeAsync()
     {
@@ -145,6 +144,13 @@ public sealed class FakeHubServer : IAsyncDisposable
     {
         if (await JsonSerializer.DeserializeAsync(http.Request.Body, HubJson.Default.HubFault, http.RequestAborted) is { } fault) Faults.Add(fault);
     }
+}
+
+internal sealed class NoSignals : IHostLifetime
+{
+    public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 }
 
 internal sealed record StatsReport(int Requests, long ContentBytes, int MostAtOnce, IReadOnlyDictionary<string, long> BytesByContent, IReadOnlyList<HubRequest> Last);

@@ -19,6 +19,7 @@ internal sealed class HuggingFaceApi(HubContent content, FakeHubOptions options,
         routes.MapGet("/api/models/{org}/{repo}/revision/{**revision}", (HttpContext http, string org, string repo, string revision) => ModelAsync(http, org, repo, revision));
         routes.MapGet("/api/models/{org}/{repo}/tree/{revision}/{**path}", (HttpContext http, string org, string repo, string revision, string? path) => TreeAsync(http, org, repo, revision, path));
         routes.MapMethods("/{org}/{repo}/resolve/{revision}/{**path}", ["GET", "HEAD"], (HttpContext http, string org, string repo, string revision, string path) => FileAsync(http, org, repo, revision, path));
+        routes.MapMethods("/{org}/{repo}/raw/{revision}/{**path}", ["GET", "HEAD"], (HttpContext http, string org, string repo, string revision, string path) => RawAsync(http, org, repo, revision, path));
     }
 
     private async Task ModelAsync(HttpContext http, string org, string repo, string? revision)
@@ -95,6 +96,29 @@ internal sealed class HuggingFaceApi(HubContent content, FakeHubOptions options,
         http.Response.Headers.Location = $"{contentUrl()}lfs/{file.Sha256}?sig={Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8))}";
     }
 
+    // As git has it: the content of a small file, the pointer of a large one.
+    private async Task RawAsync(HttpContext http, string org, string repo, string revision, string path)
+    {
+        if (await OpenAsync(http, org, repo, revision) is not { } opened) return;
+        if (opened.Files.FirstOrDefault(one => one.Name == path) is not { } file)
+        {
+            await FailAsync(http, 404, "EntryNotFound", "Entry not found");
+            return;
+        }
+        if (!IsLfs(file))
+        {
+            await answer.SendAsync(http, file, file.Sha256, $"\"{file.GitSha1}\"", null);
+            return;
+        }
+        var pointer = Encoding.UTF8.GetBytes(Pointer(file));
+        http.Response.ContentType = "text/plain; charset=utf-8";
+        http.Response.ContentLength = pointer.Length;
+        if (!HttpMethods.IsHead(http.Request.Method)) await http.Response.Body.WriteAsync(pointer, http.RequestAborted);
+    }
+
+    private static string Pointer(HubFile file) =>
+        string.Create(System.Globalization.CultureInfo.InvariantCulture, $"version https://git-lfs.github.com/spec/v1\noid sha256:{file.Sha256}\nsize {file.SizeBytes}\n");
+
     private async Task<Opened?> OpenAsync(HttpContext http, string org, string repo, string? revision)
     {
         var fault = faults.Take($"{http.Request.Path}{http.Request.QueryString}", null);
@@ -114,7 +138,7 @@ internal sealed class HuggingFaceApi(HubContent content, FakeHubOptions options,
         if (settings.Gated && !isToken && !http.Request.Path.StartsWithSegments("/api", StringComparison.Ordinal)) { await FailAsync(http, 401, "GatedRepo", "Access to this model is restricted"); return null; }
         if (settings.Gated && isToken && settings.NotYours) { await FailAsync(http, 403, "GatedRepo", "Your account is not in the authorized list"); return null; }
         var commit = CommitOf(files);
-        if (revision is not (null or "main" or "refs/pr/1") && revision != commit && !settings.Revisions.Contains(revision))
+        if (revision is not (null or "main" or "HEAD" or "refs/pr/1") && revision != commit && !settings.Revisions.Contains(revision))
         {
             await FailAsync(http, 404, "RevisionNotFound", "Invalid rev id");
             return null;
@@ -147,7 +171,7 @@ internal sealed class HuggingFaceApi(HubContent content, FakeHubOptions options,
             writer.WriteStartObject("lfs");
             writer.WriteString("oid", file.Sha256);
             writer.WriteNumber("size", file.SizeBytes);
-            writer.WriteNumber("pointerSize", 120 + file.SizeBytes.ToString(System.Globalization.CultureInfo.InvariantCulture).Length);
+            writer.WriteNumber("pointerSize", Pointer(file).Length);
             writer.WriteEndObject();
         }
         writer.WriteEndObject();

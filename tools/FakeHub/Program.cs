@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using FakeHub;
 
 // fakehub --port 0 --root DIR [--print-urls] [--rate BYTES] [--first-byte-ms N] [--registry-auth]
@@ -31,5 +32,8 @@ if (printUrls)
     Console.WriteLine($"STOKER_OLLAMA_REGISTRY={hub.Url.TrimEnd('/')}");
     Console.WriteLine($"FILES={hub.Url}files");
 }
-await hub.WaitAsync(CancellationToken.None);
+var ended = new TaskCompletionSource();
+using var onInterrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context => { context.Cancel = true; ended.TrySetResult(); });
+using var onTerminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context => { context.Cancel = true; ended.TrySetResult(); });
+await ended.Task;
 return 0;

@@ -23,8 +23,8 @@ internal sealed class SourceConnector(SourceAccess access, Func<string, Cancella
     {
         var target = context.DnsEndPoint;
         var request = context.InitialRequestMessage;
-        var isProxy = access.Proxy is { } proxy && Key(proxy.Host, proxy.Port) == Key(target.Host, target.Port)
-            && Key(request.RequestUri!.Host, request.RequestUri.Port) != Key(target.Host, target.Port);
+        // The proxy's address is the owner's; what it then connects to is out of our sight.
+        var isProxy = access.Proxy is { } proxy && Key(proxy.Host, proxy.Port) == Key(target.Host, target.Port);
         var isLiteral = IPAddress.TryParse(target.Host.Trim('[', ']'), out var literal);
         // Offline, not even the name service is asked.
         if (access.Offline && !isLiteral && !IsOwnName(target.Host)) throw Refusal(target.Host);

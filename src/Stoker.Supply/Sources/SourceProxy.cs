@@ -3,12 +3,12 @@ using System.Net;
 namespace Stoker.Supply.Sources;
 
 /// <summary>A proxy for everything but loopback and what <c>NO_PROXY</c> names: hosts, <c>.domain</c> endings, <c>*</c>.</summary>
-internal sealed class SourceProxy : IWebProxy
+public sealed class SourceProxy : IWebProxy
 {
     private readonly Uri _proxy;
     private readonly string[] _except;
 
-    internal SourceProxy(Uri proxy, string? noProxy)
+    public SourceProxy(Uri proxy, string? noProxy)
     {
         _proxy = new UriBuilder(proxy) { UserName = "", Password = "" }.Uri;
         _except = (noProxy ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);

@@ -5,7 +5,7 @@ using Stoker.Core.Models;
 namespace Stoker.Supply.Sources;
 
 /// <summary>One GGUF at an address. Nothing is asked before the download: some origins answer nothing but the GET itself.</summary>
-internal static class UrlSource
+public static class UrlSource
 {
     // What signs an address or tells where a click came from; the same file has other values tomorrow.
     private static readonly HashSet<string> Passing = new(StringComparer.OrdinalIgnoreCase)
@@ -22,7 +22,7 @@ internal static class UrlSource
     };
 
     /// <summary>The address without its signature; what else its query says is told by a short hash, since it may hold a secret.</summary>
-    internal static string NameOf(Uri address)
+    public static string NameOf(Uri address)
     {
         var path = address.GetLeftPart(UriPartial.Path);
         var lasting = address.Query.TrimStart('?').Split('&', StringSplitOptions.RemoveEmptyEntries)
