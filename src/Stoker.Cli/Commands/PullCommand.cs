@@ -75,6 +75,7 @@ public sealed class PullFlow(CliContext context, DaemonClient client, string? so
     private async Task<IReadOnlyList<JobSnapshot>> WatchAsync(IReadOnlyList<JobSnapshot> jobs, CancellationToken cancellationToken)
     {
         var view = new JobView(context.Console, context.Time);
+        foreach (var job in jobs) view.Add(job);
         using var oneAtATime = new SemaphoreSlim(1);
         try
         {

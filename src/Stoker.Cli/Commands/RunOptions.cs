@@ -42,7 +42,7 @@ public sealed class RunFlags
         foreach (var option in all) command.Add(option);
     }
 
-    /// <exception cref="StokerException">InvalidInput or Io: the keep-alive or the grammar file.</exception>
+    /// <exception cref="StokerException">InvalidInput or Io: a number out of range, the keep-alive or the grammar file.</exception>
     public RunOptions Read(ParseResult parsed) => new()
     {
         System = parsed.GetValue(_system),
@@ -60,18 +60,26 @@ public sealed class RunFlags
             MinP = parsed.GetValue(_minP),
             RepeatPenalty = parsed.GetValue(_repeatPenalty),
             Seed = parsed.GetValue(_seed),
-            MaxCompletionTokens = parsed.GetValue(_maxTokens),
+            MaxCompletionTokens = Checked(_maxTokens, parsed, 1, int.MaxValue),
             Stop = parsed.GetValue(_stop) is { Length: > 0 } stop ? stop : null,
             Grammar = ReadGrammar(parsed.GetValue(_grammar)),
             ChatTemplate = parsed.GetValue(_chatTemplate),
             Stoker = new StokerExtension
             {
                 Progress = true,
-                ContextTokens = parsed.GetValue(_context),
-                Threads = parsed.GetValue(_threads),
+                ContextTokens = Checked(_context, parsed, 16, 16 << 20),
+                Threads = Checked(_threads, parsed, 1, 1024),
                 KeepAliveS = ParseKeepAlive(parsed.GetValue(_keepAlive)),
             },
         },
+    };
+
+    // Told in the words that were typed, not in those of the API.
+    private static int? Checked(Option<int?> option, ParseResult parsed, int least, int most) => parsed.GetValue(option) switch
+    {
+        null => null,
+        { } value when value >= least && value <= most => value,
+        { } value => throw new StokerException(ErrorKind.InvalidInput, $"{option.Name} takes {least} to {most}, not {value}."),
     };
 
     private static double? ParseKeepAlive(string? text)

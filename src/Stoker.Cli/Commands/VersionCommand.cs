@@ -3,6 +3,8 @@ using System.Runtime.InteropServices;
 using System.Text;
 using Stoker.Cli.Output;
 using Stoker.Core.Settings;
+using Stoker.Engine.Protocol;
+using Stoker.Native.Llama;
 
 namespace Stoker.Cli.Commands;
 
@@ -11,7 +13,7 @@ public static class VersionCommand
 {
     public static Command Create(CliContext context)
     {
-        var command = new Command("version", "Print the version of program and runtime.");
+        var command = new Command("version", "Print the versions of program, libraries and runtime.");
         command.SetAction(_ =>
         {
             context.Console.Out.Write(Text());
@@ -28,5 +30,7 @@ public static class VersionCommand
         return 0;
     }
 
-    private static string Text() => $"stoker {ProgramVersion.Current}\n{RuntimeInformation.FrameworkDescription}, {RuntimeInformation.RuntimeIdentifier}\n";
+    // The two constants are compiled in: no other assembly is loaded for them.
+    private static string Text() =>
+        $"stoker {ProgramVersion.Current}\nllama.cpp {LlamaLibrary.PinnedVersion}, runner protocol {RunnerProtocol.Version}\n{RuntimeInformation.FrameworkDescription}, {RuntimeInformation.RuntimeIdentifier}\n";
 }

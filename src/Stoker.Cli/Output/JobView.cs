@@ -23,10 +23,16 @@ public sealed class JobView(CliConsole console, TimeProvider time)
     private int _drawnLines;
     private long _lastDraw;
 
+    /// <summary>Gives a job its line, below those that came before; drawn with the next update.</summary>
+    public void Add(JobSnapshot snapshot)
+    {
+        if (_latest.TryAdd(snapshot.Id, snapshot)) _order.Add(snapshot.Id);
+    }
+
     /// <summary>Takes a job's newest state and shows it when it is time to.</summary>
     public void Update(JobSnapshot snapshot)
     {
-        if (!_latest.ContainsKey(snapshot.Id)) _order.Add(snapshot.Id);
+        Add(snapshot);
         _latest[snapshot.Id] = snapshot;
         if (_live)
         {
