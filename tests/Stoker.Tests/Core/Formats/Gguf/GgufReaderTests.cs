@@ -135,6 +135,17 @@ public sealed class GgufReaderTests
         using var folder = new TempFolder();
         Assert.Equal(ErrorKind.InvalidInput, Assert.Throws<StokerException>(() => GgufFile.Open(folder.Path)).Kind);
         Assert.Equal(ErrorKind.NotFound, Assert.Throws<StokerException>(() => GgufFile.Open(folder.File("none.gguf"))).Kind);
+        Assert.Equal(ErrorKind.InvalidInput, Assert.Throws<StokerException>(() => GgufFile.Open("a\0b.gguf")).Kind);
+    }
+
+    [Fact]
+    public void Open_APipe_IsRefusedAndNotWaitedFor()
+    {
+        using var folder = new TempFolder();
+        var pipe = folder.File("pipe.gguf");
+        using (var made = System.Diagnostics.Process.Start("mkfifo", [pipe])) made.WaitForExit();
+        Assert.Equal(ErrorKind.InvalidInput, Assert.Throws<StokerException>(() => GgufFile.Open(pipe)).Kind);
+        Assert.Equal(ErrorKind.InvalidInput, Assert.Throws<StokerException>(() => GgufFile.Open("/dev/zero")).Kind);
     }
 
     private static byte[] Aligned(uint alignment) => RawBytes.Gguf(keys: 1).Text("general.alignment").U32(4).U32(alignment).ToArray();
