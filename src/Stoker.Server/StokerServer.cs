@@ -21,7 +21,10 @@ namespace Stoker.Server;
 /// </summary>
 public sealed class StokerServer : IAsyncDisposable
 {
-    /// <summary>What running answers get to end by themselves when the daemon stops; after that they are cut.</summary>
+    /// <summary>What running answers get to end by themselves when the daemon stops; after that their runner ends, and they say so.</summary>
+    private static readonly TimeSpan AnswerGrace = TimeSpan.FromSeconds(1);
+
+    /// <summary>What connections get in all; after that they are cut.</summary>
     private static readonly TimeSpan StopGrace = TimeSpan.FromSeconds(3);
 
     private readonly TaskCompletionSource _shutdown = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -105,8 +108,9 @@ public sealed class StokerServer : IAsyncDisposable
         await _trim.DisposeAsync();
         var front = _front.StopAsync(StopGrace);
         await _jobs.DisposeAsync();
-        await front;
+        await Task.WhenAny(front, Task.Delay(AnswerGrace, _start.Time, CancellationToken.None));
         if (_engine is IAsyncDisposable engine) await engine.DisposeAsync();
+        await front;
         await _front.DisposeAsync();
         _supply.Dispose();
         _runnerLog.Dispose();

@@ -101,6 +101,19 @@ public sealed class StokerServerTests
     }
 
     [Fact]
+    public async Task Dispose_DuringAnAnswer_TellsTheClientAndEndsSoon()
+    {
+        await using var harness = await ServerHarness.StartAsync(withRunners: true);
+        var body = Chat(harness.Model("plain.gguf")[0], "\"stream\":true,\"stoker\":{\"ignore_eos\":true,\"context_tokens\":65536,\"threads\":1}");
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/chat/completions") { Content = FrontHarness.Json(body) };
+        using var response = await harness.Unix.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        var told = response.Content.ReadAsStringAsync();
+        await harness.Server.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(20));
+        var last = Answers.Events(await told)[^1].Data;
+        Assert.Contains("\"kind\":\"Unavailable\"", last, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Start_HostThatIsAName_SaysWhatToDo()
     {
         var exception = await Assert.ThrowsAsync<StokerException>(() => ServerHarness.StartAsync(change: static options => options with { Host = "models.example", ApiKeys = ["key-of-twenty-letters"] }));
