@@ -84,6 +84,22 @@ public sealed class WordsScenarios(ScenarioHub hub)
     }
 
     [Fact]
+    public async Task Logs_Follow_ShowWhatComes_UntilControlC()
+    {
+        await using var home = hub.NewHome();
+        (await home.StokerAsync("ls")).Expect(0);
+        await using var logs = home.StartStoker("logs", "-f");
+        await logs.WaitForAsync(static text => text.Contains("Started version", StringComparison.Ordinal), inError: false, StokerHome.Patience);
+
+        await home.StokerAsync("pull", "hf:nobody/nothing");
+        await logs.WaitForAsync(static text => text.Contains("nobody/nothing", StringComparison.Ordinal), inError: false, StokerHome.Patience);
+        logs.PressControlC();
+
+        await logs.EndAsync(StokerHome.Patience);
+        (await home.StokerAsync("status")).Expect(0);
+    }
+
+    [Fact]
     public async Task WithoutADaemon_StatusSaysSo_ListingsAreEmpty()
     {
         await using var home = hub.NewHome();
