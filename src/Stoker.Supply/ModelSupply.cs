@@ -29,7 +29,8 @@ public sealed class ModelSupply : IDisposable
         _options = options;
         _blobs = new BlobStore(options.Home);
         _manifests = new ManifestStore(options.Home);
-        _resolver = new ModelResolver(ShortNames.Load(options.ProgramFolder, options.Home), options.ProgramFolder);
+        _resolver = new ModelResolver(new ShortNamesFile(options.ProgramFolder, options.Home), options.ProgramFolder);
+        _ = _resolver.Names; // a registry that cannot be read is told at the start
         _fetcher = new ModelFetcher(_blobs, options.Fetcher?.Invoke(_blobs) ?? new RangedFetcher(_blobs, options.Fetch));
     }
 

@@ -24,6 +24,9 @@ public sealed record FakeHubOptions
     /// <summary>True: the registry hands blobs on to the content port, as real ones do.</summary>
     public bool RegistryRedirects { get; init; } = true;
 
+    /// <summary>True: https with a certificate of the hub's own authority (<see cref="FakeHubServer.CaPem"/>), HTTP/1.1 and HTTP/2.</summary>
+    public bool Tls { get; init; }
+
     /// <summary>Bytes a second for each connection; 0: as fast as it goes.</summary>
     public long RateBytesPerSecond { get; init; }
 

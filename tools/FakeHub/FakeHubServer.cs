@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -19,19 +20,25 @@ public sealed class FakeHubServer : IAsyncDisposable
 {
     private readonly WebApplication _app;
     private readonly List<string> _urls = [];
+    private readonly HubCertificate? _tls;
 
     private FakeHubServer(FakeHubOptions options)
     {
         Content = new HubContent(Path.GetFullPath(options.Root));
         Publisher = new HubPublisher(Content.Root);
         var builder = WebApplication.CreateSlimBuilder();
+        if (options.Tls)
+        {
+            _tls = HubCertificate.Make();
+            builder.WebHost.UseKestrelHttpsConfiguration();
+        }
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.Limits.MinResponseDataRate = null;
             kestrel.Limits.MaxConcurrentConnections = null;
-            kestrel.Listen(System.Net.IPAddress.Loopback, options.Port);
-            kestrel.Listen(System.Net.IPAddress.Loopback, 0);
+            kestrel.Listen(System.Net.IPAddress.Loopback, options.Port, Secure);
+            kestrel.Listen(System.Net.IPAddress.Loopback, 0, Secure);
         });
         builder.Services.AddRouting();
         // Signals belong to the program that hosts us, which may be a test run.
@@ -48,6 +55,9 @@ public sealed class FakeHubServer : IAsyncDisposable
         _app.MapPost("/_faults", TakeFaultAsync);
         _app.MapDelete("/_faults", Faults.Clear);
     }
+
+    /// <summary>The authority that vouches for the hub's certificate, or null without TLS.</summary>
+    public string? CaPem => _tls?.CaPem;
 
     public HubContent Content { get; }
     public HubPublisher Publisher { get; }
@@ -74,6 +84,12 @@ public sealed class FakeHubServer : IAsyncDisposable
         using var soon = new CancellationTokenSource(TimeSpan.FromMilliseconds(200));
         await _app.StopAsync(soon.Token);
         await _app.DisposeAsync();
+        _tls?.Dispose();
+    }
+
+    private void Secure(ListenOptions listen)
+    {
+        if (_tls is not null) listen.UseHttps(_tls.Server);
     }
 
     private async Task RecordAsync(HttpContext http, RequestDelegate next)

@@ -101,6 +101,29 @@ public sealed class ShortNames
     }
 }
 
+/// <summary>The registry as its files are now: an edit counts at once, without a new start. Thread-safe.</summary>
+public sealed class ShortNamesFile(string programFolder, string? home)
+{
+    private readonly Lock _gate = new();
+    private (DateTime, long, DateTime, long) _seen;
+    private ShortNames? _read;
+
+    /// <exception cref="StokerException">InvalidInput, Io: as <see cref="ShortNames.Load"/>.</exception>
+    public ShortNames Current()
+    {
+        var shipped = new FileInfo(Path.Combine(programFolder, ShortNames.ShippedFile));
+        var own = home is null ? null : new FileInfo(Path.Combine(home, ShortNames.UserFile));
+        var now = (shipped.LastWriteTimeUtc, shipped.Exists ? shipped.Length : -1, own?.LastWriteTimeUtc ?? default, own is { Exists: true } ? own.Length : -1);
+        lock (_gate)
+        {
+            if (_read is not null && now == _seen) return _read;
+            _read = ShortNames.Load(programFolder, home);
+            _seen = now;
+            return _read;
+        }
+    }
+}
+
 /// <summary>What one short name means.</summary>
 public sealed record ShortName
 {

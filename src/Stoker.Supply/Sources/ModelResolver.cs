@@ -7,9 +7,9 @@ namespace Stoker.Supply.Sources;
 /// From a reference to a manifest: the one place that knows every kind of origin. Downloads nothing but small documents.
 /// Thread-safe.
 /// </summary>
-public sealed class ModelResolver(ShortNames names, string programFolder)
+public sealed class ModelResolver(ShortNamesFile names, string programFolder)
 {
-    public ShortNames Names => names;
+    public ShortNames Names => names.Current();
 
     /// <summary>What the reference means now, pinned.</summary>
     /// <exception cref="StokerException">NotFound, Unauthorized, Forbidden, Unsupported, Network, Corrupt.</exception>
@@ -21,7 +21,7 @@ public sealed class ModelResolver(ShortNames names, string programFolder)
             FileReference file => ResolveFile(file, session.Access.Trust),
             ShortReference named => Builtin(named) ?? throw Unknown(named),
             HuggingFaceReference hub => await HuggingFaceSource.ResolveAsync(hub, session, cancellationToken),
-            OllamaReference ollama => await OllamaSource.ResolveAsync(ollama, session, names, cancellationToken),
+            OllamaReference ollama => await OllamaSource.ResolveAsync(ollama, session, Names, cancellationToken),
             UrlReference url => UrlSource.Resolve(url),
             S3Reference s3 => throw new StokerException(ErrorKind.Unsupported, $"{s3} cannot be fetched by this version; download it with an S3 client and name the file."),
             _ => throw new StokerException(ErrorKind.Internal, $"No source knows {reference.GetType().Name}."),
@@ -34,7 +34,7 @@ public sealed class ModelResolver(ShortNames names, string programFolder)
     public ModelReference Meaning(ModelReference reference, SourceAccess access)
     {
         if (reference is not ShortReference named) return reference;
-        var known = names.Find(named);
+        var known = Names.Find(named);
         if (known?.Builtin is not null) return named;
         foreach (var source in access.SourceOrder)
         {
@@ -57,7 +57,7 @@ public sealed class ModelResolver(ShortNames names, string programFolder)
     /// <summary>The manifest of a model that ships with the program, or null.</summary>
     public ModelManifest? Builtin(ShortReference named)
     {
-        if (names.Find(named)?.Builtin is not { } relative) return null;
+        if (Names.Find(named)?.Builtin is not { } relative) return null;
         var path = Path.Combine(programFolder, "models", relative);
         return File.Exists(path)
             ? FileSource.Manifest(named.Canonical, ModelSourceKind.Builtin, [path])
@@ -67,7 +67,7 @@ public sealed class ModelResolver(ShortNames names, string programFolder)
     /// <summary>The error for a model that the stock library will not load, with what to try instead.</summary>
     public StokerException NotLoadable(ModelManifest manifest, string reason) =>
         manifest.Source == ModelSourceKind.Ollama && ModelReference.Parse(manifest.Name, ReferencePlaces.Nowhere) is OllamaReference reference
-            ? OllamaSource.NotLoadable(reference, names, reason)
+            ? OllamaSource.NotLoadable(reference, Names, reason)
             : new StokerException(ErrorKind.Unsupported, $"{manifest.Name} cannot be loaded by the stock llama.cpp library: {reason}.");
 
     // --sha256 speaks of one file.
@@ -90,8 +90,8 @@ public sealed class ModelResolver(ShortNames names, string programFolder)
 
     private StokerException Unknown(ShortReference named)
     {
-        var near = names.Near(named.Name);
-        var offer = near.Count > 0 ? $" Known ones like it: {string.Join(", ", near)}." : $" Known ones: {string.Join(", ", names.Names.Take(12))}.";
+        var near = Names.Near(named.Name);
+        var offer = near.Count > 0 ? $" Known ones like it: {string.Join(", ", near)}." : $" Known ones: {string.Join(", ", Names.Names.Take(12))}.";
         var file = named.Canonical.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase) ? " There is no file of that name here either." : "";
         return new StokerException(ErrorKind.NotFound, $"'{named}' is no short name that is known.{file}{offer} Or name it whole: hf:org/repo, ollama:name:tag, or a path.");
     }

@@ -32,7 +32,7 @@ public sealed record RetryPolicy
         status is HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests || ((int)status >= 500 && status != HttpStatusCode.NotImplemented && (int)status != 505);
 
     /// <summary>Runs until it succeeds, fails for good, or the tries are used up.</summary>
-    internal async Task<T> RunAsync<T>(Func<CancellationToken, Task<T>> tryOnce, Random random, TimeProvider time, CancellationToken cancellationToken)
+    public async Task<T> RunAsync<T>(Func<CancellationToken, Task<T>> tryOnce, Random random, TimeProvider time, CancellationToken cancellationToken)
     {
         for (var tries = 1; ; tries++)
         {

@@ -68,6 +68,20 @@ public sealed class ShortNamesTests : IDisposable
     }
 
     [Fact]
+    public void Current_FollowsAnEdit()
+    {
+        var file = new ShortNamesFile(AppContext.BaseDirectory, _home);
+        Assert.Null(file.Current().Find(new ShortReference("mine", null)));
+        Assert.Same(file.Current(), file.Current());
+        Write("""{"models":{"mine":{"ollama":"x"}}}""");
+        Assert.NotNull(file.Current().Find(new ShortReference("mine", null)));
+        Write("{");
+        Assert.Throws<StokerException>(file.Current);
+        File.Delete(Path.Combine(_home, "models.json"));
+        Assert.Null(file.Current().Find(new ShortReference("mine", null)));
+    }
+
+    [Fact]
     public void Near_UnknownTag_NamesTheOthers() =>
         Assert.Contains("qwen2.5:7b", Shipped().Near("qwen2.5:9b"));
 

@@ -156,6 +156,37 @@ public sealed class SourceSessionTests
     }
 
     [Fact]
+    public async Task Pull_OverTls_TrustsOnlyTheAuthorityThatIsNamed()
+    {
+        await using var home = await HubHome.StartAsync(static options => options with { Tls = true });
+        var original = home.Model("m.gguf")[0];
+        home.Hub.Publisher.HuggingFace("org/one", ("one-Q4_0.gguf", original));
+        var refused = await Assert.ThrowsAnyAsync<StokerException>(() => home.PullAsync("org/one"));
+        Assert.Equal(ErrorKind.Network, refused.Kind);
+        Assert.Contains("STOKER_CA_FILE", refused.Message, StringComparison.Ordinal);
+        await File.WriteAllTextAsync(home.Scratch.File("ca.pem"), home.Hub.CaPem);
+        await home.AssertHoldsAsync(await home.PullAsync("org/one", access: home.Access with { CaFile = home.Scratch.File("ca.pem") }), original);
+
+        await using var other = await HubHome.StartAsync(static options => options with { Tls = true });
+        other.Hub.Publisher.HuggingFace("org/one", ("one-Q4_0.gguf", original));
+        var foreign = await Assert.ThrowsAnyAsync<StokerException>(() => other.PullAsync("org/one", access: other.Access with { CaFile = home.Scratch.File("ca.pem") }));
+        Assert.Equal(ErrorKind.Network, foreign.Kind);
+    }
+
+    [Fact]
+    public async Task Get_RedirectFromHttpsToHttp_IsRefused()
+    {
+        await using var plain = await HubHome.StartAsync();
+        await using var home = await HubHome.StartAsync(static options => options with { Tls = true });
+        await File.WriteAllTextAsync(home.Scratch.File("ca.pem"), home.Hub.CaPem);
+        home.Hub.Faults.Add(new HubFault { Path = "/files/x", RedirectTo = plain.Hub.Url + "files/x" });
+        using var session = new SourceSession(home.Access with { CaFile = home.Scratch.File("ca.pem") }, home.Sources);
+        var refused = await Assert.ThrowsAnyAsync<StokerException>(() => session.GetAsync(new Uri(home.Hub.Url + "files/x"), null, null, CancellationToken.None));
+        Assert.Equal(ErrorKind.Forbidden, refused.Kind);
+        Assert.Empty(plain.Hub.Stats.Requests);
+    }
+
+    [Fact]
     public void CaFile_ThatIsNone_IsToldByName()
     {
         var refused = Assert.Throws<StokerException>(() => { using var _ = new SourceSession(new SourceAccess { CaFile = "/absent.pem" }, new SourceOptions()); });
