@@ -7,8 +7,11 @@ try
     {
         case ["random", .. var rest]:
             return RandomCommand.Run(rest, Console.Out);
+        case ["gguf", .. var rest]:
+            return GgufCommand.Run(rest, Console.Out);
         default:
             Console.Error.WriteLine(RandomCommand.Usage);
+            Console.Error.WriteLine(GgufCommand.Usage);
             return 2;
     }
 }
