@@ -2,85 +2,85 @@ namespace FakeHub;
 
 /// <summary>
 /// What goes wrong, where, and how often. Requests whose path (with query) contains <see cref="Path"/> are counted; those after the
-/// first <see cref="Skip"/> are hit, <see cref="Times"/> of them.
+/// first <see cref="Skip"/> are hit, <see cref="Times"/> of them. Settable, because generated JSON code gives init-only properties no default.
 /// </summary>
 public sealed record HubFault
 {
     /// <summary>A part of the path; <c>/lfs/</c> and <c>/blobs/</c> are where content comes from.</summary>
-    public required string Path { get; init; }
+    public required string Path { get; set; }
 
     /// <summary>Only requests whose Range begins at this byte, or null: any.</summary>
-    public long? RangeStart { get; init; }
+    public long? RangeStart { get; set; }
 
-    public int Skip { get; init; }
-    public int Times { get; init; } = int.MaxValue;
+    public int Skip { get; set; }
+    public int Times { get; set; } = int.MaxValue;
 
     /// <summary>Answer this status and nothing of the file.</summary>
-    public int? Status { get; init; }
+    public int? Status { get; set; }
 
     /// <summary>With <see cref="Status"/>: the body.</summary>
-    public string? StatusBody { get; init; }
+    public string? StatusBody { get; set; }
 
     /// <summary>With <see cref="Status"/>: the header's value.</summary>
-    public string? RetryAfter { get; init; }
+    public string? RetryAfter { get; set; }
 
     /// <summary>Close the connection before any answer.</summary>
-    public bool Drop { get; init; }
+    public bool Drop { get; set; }
 
     /// <summary>Reset the connection after so many bytes of body.</summary>
-    public long? CutAfterBytes { get; init; }
+    public long? CutAfterBytes { get; set; }
 
     /// <summary>Send nothing more after so many bytes of body, and keep the connection.</summary>
-    public long? StallAfterBytes { get; init; }
+    public long? StallAfterBytes { get; set; }
 
     /// <summary>End a well-formed answer after so many bytes: the headers announce the shorter body.</summary>
-    public long? ShortBodyBytes { get; init; }
+    public long? ShortBodyBytes { get; set; }
 
     /// <summary>So many bytes more than there are.</summary>
-    public int LongBodyBytes { get; init; }
+    public int LongBodyBytes { get; set; }
 
     /// <summary>Flip the lowest bit of this byte of the file.</summary>
-    public long? FlipBitAt { get; init; }
+    public long? FlipBitAt { get; set; }
 
     /// <summary>Added to the first byte that Content-Range names.</summary>
-    public long ContentRangeShift { get; init; }
+    public long ContentRangeShift { get; set; }
 
     /// <summary>Added to the size that Content-Range names.</summary>
-    public long ContentRangeTotalShift { get; init; }
+    public long ContentRangeTotalShift { get; set; }
 
     /// <summary>200 and the whole file to a request for a range.</summary>
-    public bool IgnoreRange { get; init; }
+    public bool IgnoreRange { get; set; }
 
     /// <summary>Gzip the body though nobody asked.</summary>
-    public bool Gzip { get; init; }
+    public bool Gzip { get; set; }
 
     /// <summary>No Content-Length.</summary>
-    public bool Chunked { get; init; }
+    public bool Chunked { get; set; }
 
     /// <summary>A login page with status 200.</summary>
-    public bool HtmlPage { get; init; }
+    public bool HtmlPage { get; set; }
 
     /// <summary>An ETag of its own on every answer.</summary>
-    public bool ChangingETag { get; init; }
+    public bool ChangingETag { get; set; }
 
     /// <summary>This ETag.</summary>
-    public string? ETag { get; init; }
+    public string? ETag { get; set; }
 
     /// <summary>No ETag and no Last-Modified.</summary>
-    public bool NoETag { get; init; }
+    public bool NoETag { get; set; }
 
     /// <summary>Redirect here; <c>{self}</c> is the same address again, <c>{next}</c> one that counts up for ever.</summary>
-    public string? RedirectTo { get; init; }
+    public string? RedirectTo { get; set; }
 
     /// <summary>Bytes a second for this connection.</summary>
-    public long? RateBytesPerSecond { get; init; }
+    public long? RateBytesPerSecond { get; set; }
 
     /// <summary>Wait before the answer.</summary>
-    public int DelayMs { get; init; }
+    public int DelayMs { get; set; }
 
     /// <summary>In-process only: wait here after so many bytes of body until the test says go.</summary>
     [System.Text.Json.Serialization.JsonIgnore]
-    public HubGate? Gate { get; init; }
+    public HubGate? Gate { get; set; }
 }
 
 /// <summary>A place where an answer waits for a test.</summary>

@@ -142,6 +142,7 @@ public sealed class ManifestStore
             if (stream.Length > MaxBytes) { reason = $"larger than {MaxBytes} bytes"; return false; }
             var stored = JsonSerializer.Deserialize(stream, ManifestJson.Default.StoredManifest);
             if (stored?.Model is null || stored.Version != Version) { reason = "not a manifest of this version"; return false; }
+            stored = stored with { Model = Whole(stored.Model) };
             if (WhyNot(stored.Model) is { } wrong) { reason = wrong; return false; }
             if (PathOf(stored.Model) != path) { reason = "it names another model than its path"; return false; }
             manifest = stored.Model;
@@ -153,6 +154,14 @@ public sealed class ManifestStore
             return false;
         }
     }
+
+    // Lists that a hand-written manifest leaves out: generated JSON code makes them null, whatever the types say.
+    private static ModelManifest Whole(ModelManifest model) => model with
+    {
+        Aliases = model.Aliases ?? [],
+        Files = [.. model.Files.Select(static file => file is null ? file! : file with { Origins = file.Origins ?? [] })],
+        Defaults = model.Defaults is { } defaults ? defaults with { Stop = defaults.Stop ?? [] } : null,
+    };
 
     // Whoever edits a manifest by hand cannot make us read or write outside the store by it.
     private static string? WhyNot(ModelManifest model)

@@ -104,6 +104,20 @@ public sealed class ManifestStoreTests : IDisposable
     }
 
     [Fact]
+    public void List_ManifestThatLeavesListsOut_ReadsThemAsEmpty()
+    {
+        var folder = Path.Combine(_home.Path, "manifests", "ollama", "x");
+        Directory.CreateDirectory(folder);
+        File.WriteAllText(Path.Combine(folder, "latest.json"), $$$"""{"version":1,"model":{"name":"ollama:x:latest","source":"Ollama","defaults":{},"files":[{"name":"a","role":"Weights","sizeBytes":1,"digest":"{{{SomeDigest}}}"}]}}""");
+        var store = new ManifestStore(_home.Path);
+        Assert.Null(store.Find("y"));
+        var read = store.Find("ollama:x:latest")!;
+        Assert.Empty(read.Aliases);
+        Assert.Empty(read.Files[0].Origins);
+        Assert.Empty(read.Defaults!.Stop);
+    }
+
+    [Fact]
     public void List_ManifestUnderAnotherModelsPath_IsNotBelieved()
     {
         var store = new ManifestStore(_home.Path);
