@@ -47,8 +47,8 @@ public sealed class RangedFetcher(BlobStore store, FetchOptions options) : IBlob
             }
             finally
             {
-                // Where nobody can tell which part is wrong, or nobody could find it again, it is of no use.
-                if (turn is null || attempt.IsWorthless)
+                // Where nothing came, nobody can tell which part is wrong, or nobody could find it again, it is of no use.
+                if (turn is null || attempt.IsWorthless || content.LengthBytes == 0)
                 {
                     content.Discard();
                     journal.Discard();

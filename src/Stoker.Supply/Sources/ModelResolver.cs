@@ -91,7 +91,7 @@ public sealed class ModelResolver(ShortNamesFile names, string programFolder)
     private StokerException Unknown(ShortReference named)
     {
         var near = Names.Near(named.Name);
-        var offer = near.Count > 0 ? $" Known ones like it: {string.Join(", ", near)}." : $" Known ones: {string.Join(", ", Names.Names.Take(12))}.";
+        var offer = near.Count > 0 ? $" Known ones like it: {string.Join(", ", near)}." : $" Known ones: {string.Join(", ", Names.Names.Take(20))}.";
         var file = named.Canonical.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase) ? " There is no file of that name here either." : "";
         return new StokerException(ErrorKind.NotFound, $"'{named}' is no short name that is known.{file}{offer} Or name it whole: hf:org/repo, ollama:name:tag, or a path.");
     }

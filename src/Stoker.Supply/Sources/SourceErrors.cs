@@ -36,8 +36,9 @@ internal static class SourceErrors
         var shown = SourceSession.Shown(address);
         var said = await SaidAsync(response, cancellationToken);
         var (kind, message) = session.IsRegistry(address) ? OfRegistry(status, address)
-            : SourceSession.SameOrigin(address, session.Access.HuggingFaceEndpoint) ? OfHuggingFace(response, address, session.Access)
+            : IsHubs(address, session.Access.HuggingFaceEndpoint) ? OfHuggingFace(response, address, session.Access)
             : (null, null);
+        var isExplained = kind is not null;
         (kind, message) = kind is not null ? (kind, message) : status switch
         {
             HttpStatusCode.NotFound or HttpStatusCode.Gone => (ErrorKind.NotFound, $"{shown} does not exist ({(int)status})."),
@@ -46,7 +47,7 @@ internal static class SourceErrors
             HttpStatusCode.TooManyRequests => (ErrorKind.Network, $"{address.Host} says that there were too many requests (429); try again later."),
             _ => (ErrorKind.Network, $"{shown} answered {(int)status} {Printable.Short(response.ReasonPhrase, 40)}."),
         };
-        return new SourceException(kind!.Value, said.Length > 0 ? $"{message} It says: {said}" : message!, RetryPolicy.IsTransient(status))
+        return new SourceException(kind!.Value, said.Length > 0 && !isExplained ? $"{message} It says: {said}" : message!, RetryPolicy.IsTransient(status))
         {
             Status = status,
             RetryAfter = RetryAfter(response, session.Options.Time),
@@ -92,6 +93,11 @@ internal static class SourceErrors
         HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden => (ErrorKind.Unauthorized, $"The registry {address.Host} does not give {Printable.Short(address.AbsolutePath)} to this caller: it may be private or not exist."),
         _ => (null, null),
     };
+
+    // The hub's own interface and files; other things may lie on the same host.
+    private static bool IsHubs(Uri address, Uri endpoint) =>
+        SourceSession.SameOrigin(address, endpoint)
+        && (address.AbsolutePath.StartsWith(endpoint.AbsolutePath + "api/models/", StringComparison.Ordinal) || address.AbsolutePath.Contains("/resolve/", StringComparison.Ordinal));
 
     private static string RepoOf(Uri address, Uri endpoint)
     {
