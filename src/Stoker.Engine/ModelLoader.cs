@@ -112,7 +112,7 @@ public sealed class ModelLoader(IModelSource source, RunnerPool pool, MemoryLedg
             var report = await runner.LoadAsync(command, fraction => step.Progress((long)(fraction * model.SizeBytes), model.SizeBytes), cancellationToken);
             await runner.WarmAsync(cancellationToken);
             memory.MarkAllocated();
-            step.Done(model.SizeBytes, report.Description);
+            step.Done(model.SizeBytes, $"context {report.ContextTokens}, {report.Threads} {(report.Threads == 1 ? "thread" : "threads")}");
             return new RunningModel(manifest, identity, options, runner, report, files, memory);
         }
         catch (Exception error)
