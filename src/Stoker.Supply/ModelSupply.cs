@@ -83,7 +83,7 @@ public sealed class ModelSupply : IDisposable
     {
         cancellationToken.ThrowIfCancellationRequested();
         var all = new List<ModelManifest>(_manifests.List());
-        all.AddRange(_resolver.Names.Names.Select(TryBuiltin).OfType<ModelManifest>());
+        all.AddRange(BuiltinNames().Select(TryBuiltin).OfType<ModelManifest>());
         return Task.FromResult<IReadOnlyList<ModelManifest>>(all);
     }
 
@@ -243,6 +243,19 @@ public sealed class ModelSupply : IDisposable
         if (_resolver.Names.Find(named) is not { } known) return null;
         return (known.HuggingFace is null ? null : _manifests.Find(known.HuggingFaceReference().Canonical))
             ?? (known.Ollama is null ? null : _manifests.Find(known.OllamaReference().Canonical));
+    }
+
+    // A mistake in the user's registry is told to whoever asks for a short name; it does not hide what is installed.
+    private IReadOnlyList<string> BuiltinNames()
+    {
+        try
+        {
+            return _resolver.Names.Names;
+        }
+        catch (StokerException)
+        {
+            return [];
+        }
     }
 
     private ModelManifest? TryBuiltin(string name)

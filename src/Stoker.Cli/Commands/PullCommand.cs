@@ -122,6 +122,7 @@ public sealed class PullFlow(CliContext context, DaemonClient client, string? so
         OllamaRegistry = caller.OllamaRegistry,
         Proxy = caller.Proxy,
         NoProxy = caller.NoProxy,
+        CaFile = caller.CaFile,
         Offline = caller.Offline,
     };
 }

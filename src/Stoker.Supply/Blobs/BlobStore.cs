@@ -181,8 +181,16 @@ public sealed class BlobStore : IDisposable
         foreach (var file in new DirectoryInfo(_partial).EnumerateFiles())
         {
             if (now.UtcDateTime - file.LastWriteTimeUtc < age) continue;
-            freed += file.Length;
-            file.Delete();
+            try
+            {
+                var size = file.Length;
+                file.Delete();
+                freed += size;
+            }
+            catch (Exception refused) when (DiskErrors.IsDiskError(refused))
+            {
+                // Tidying up is no reason not to start; the next start tries again.
+            }
         }
         return freed;
     }

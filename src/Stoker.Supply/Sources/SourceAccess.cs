@@ -1,6 +1,7 @@
 using System.Net;
 using Stoker.Core.Errors;
 using Stoker.Core.Models;
+using Stoker.Core.Settings;
 
 namespace Stoker.Supply.Sources;
 
@@ -20,7 +21,7 @@ public sealed record SourceAccess
     public Uri HuggingFaceEndpoint { get; init; } = DefaultHuggingFace;
 
     /// <summary><c>HF_TOKEN</c>, or what the token file holds.</summary>
-    public string? HuggingFaceToken { get; init; }
+    public string? HuggingFaceToken { get; init => field = CheckToken(value); }
 
     /// <summary><c>STOKER_OLLAMA_REGISTRY</c>; ends with a slash.</summary>
     public Uri OllamaRegistry { get; init; } = DefaultOllamaRegistry;
@@ -43,22 +44,24 @@ public sealed record SourceAccess
     /// <summary>Bytes are refused when they are not this (<c>--sha256</c>), for a single file; or null.</summary>
     public Digest? ExpectedDigest { get; init; }
 
-    /// <summary>Reads the caller's environment. The token file of <c>HF_HOME</c> is read, when there is one, up to 4 kB.</summary>
+    /// <summary>What the caller's environment says, for who has no daemon to send it to.</summary>
     /// <param name="read">Gives a variable's value or null.</param>
-    /// <exception cref="StokerException">InvalidInput: a value that means nothing, with its name.</exception>
+    /// <exception cref="StokerException">InvalidInput: a value that means nothing, with its name. Io: a token file that cannot be read.</exception>
     public static SourceAccess FromEnvironment(Func<string, string?> read)
     {
-        string? Get(string name) => read(name) is { Length: > 0 } value ? value : null;
-        var proxy = Get("HTTPS_PROXY") ?? Get("https_proxy") ?? Get("ALL_PROXY") ?? Get("all_proxy");
+        var variables = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var name in CallerEnvironment.Variables.Append("HOME").Append("XDG_CACHE_HOME"))
+            if (read(name) is { Length: > 0 } value) variables[name] = value;
+        var caller = CallerEnvironment.Read(variables);
         return new SourceAccess
         {
-            HuggingFaceEndpoint = Get("HF_ENDPOINT") is { } hub ? ParseEndpoint(hub, "HF_ENDPOINT") : DefaultHuggingFace,
-            HuggingFaceToken = Get("HF_TOKEN")?.Trim() ?? ReadTokenFile(Get),
-            OllamaRegistry = Get("STOKER_OLLAMA_REGISTRY") is { } registry ? ParseEndpoint(registry, "STOKER_OLLAMA_REGISTRY") : DefaultOllamaRegistry,
-            Proxy = proxy is null ? null : ParseProxy(proxy),
-            NoProxy = Get("NO_PROXY") ?? Get("no_proxy"),
-            CaFile = Get("STOKER_CA_FILE") ?? Get("SSL_CERT_FILE"),
-            Offline = Get("STOKER_OFFLINE") is { } offline && offline is not ("0" or "false" or "no"),
+            HuggingFaceEndpoint = caller.HuggingFaceEndpoint is { } hub ? ParseEndpoint(hub, "HF_ENDPOINT") : DefaultHuggingFace,
+            HuggingFaceToken = caller.HuggingFaceToken,
+            OllamaRegistry = caller.OllamaRegistry is { } registry ? ParseEndpoint(registry, "STOKER_OLLAMA_REGISTRY") : DefaultOllamaRegistry,
+            Proxy = caller.Proxy is { } proxy ? ParseProxy(proxy) : null,
+            NoProxy = caller.NoProxy,
+            CaFile = caller.CaFile,
+            Offline = caller.Offline,
         };
     }
 
@@ -92,21 +95,10 @@ public sealed record SourceAccess
     /// <summary>No secret leaves through a log.</summary>
     public override string ToString() => $"access({HuggingFaceEndpoint.Host}, {OllamaRegistry.Host}{(Offline ? ", offline" : "")})";
 
-    private static string? ReadTokenFile(Func<string, string?> get)
+    // It goes into a header: a line end in it would be another header.
+    private static string? CheckToken(string? token)
     {
-        var home = get("HF_HOME") ?? (get("HOME") is { } user ? Path.Combine(user, ".cache", "huggingface") : null);
-        var path = get("HF_TOKEN_PATH") ?? (home is null ? null : Path.Combine(home, "token"));
-        if (path is null) return null;
-        try
-        {
-            var file = new FileInfo(path);
-            if (!file.Exists || file.Length > 4096) return null;
-            var token = File.ReadAllText(path).Trim();
-            return token.Length > 0 && token.All(static c => c is > ' ' and < (char)127) ? token : null;
-        }
-        catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException)
-        {
-            return null;
-        }
+        if (token is null || (token.Length > 0 && token.All(static c => c is > ' ' and < (char)127))) return token;
+        throw new StokerException(ErrorKind.InvalidInput, "The Hugging Face token (HF_TOKEN, or the token file of HF_HOME) is not one: a token has no spaces and no line ends.");
     }
 }

@@ -107,6 +107,17 @@ public sealed class ModelSupplyInPlaceTests : IDisposable
     }
 
     [Fact]
+    public async Task List_WhileTheUsersRegistryIsBroken_ShowsWhatIsInstalled()
+    {
+        File.WriteAllText(Path.Combine(_home.Path, "models.json"), "{");
+        Assert.Empty(await _supply.ListAsync(CancellationToken.None));
+        var refused = await Assert.ThrowsAsync<StokerException>(() => _supply.FindAsync("tiny", CallerTrust.Network, CancellationToken.None));
+        Assert.Contains("models.json", refused.Message, StringComparison.Ordinal);
+        File.Delete(Path.Combine(_home.Path, "models.json"));
+        Assert.Single(await _supply.ListAsync(CancellationToken.None));
+    }
+
+    [Fact]
     public async Task Pull_UnknownShortName_NamesWhatThereIs()
     {
         var refused = await Assert.ThrowsAsync<StokerException>(() => _supply.PullAsync(new ShortReference("tinny", null), new SourceAccess(), new StageBoard(), CancellationToken.None));

@@ -27,7 +27,8 @@ public sealed class SourceAccessTests : IDisposable
         Assert.Equal("hf_file", Read(("HF_TOKEN_PATH", _folder.File("token"))).HuggingFaceToken);
         Assert.Equal("hf_variable", Read(("HF_HOME", _folder.Path), ("HF_TOKEN", " hf_variable ")).HuggingFaceToken);
         File.WriteAllText(_folder.File("token"), "two\nlines");
-        Assert.Null(Read(("HF_HOME", _folder.Path)).HuggingFaceToken);
+        Assert.Equal(ErrorKind.InvalidInput, Assert.Throws<StokerException>(() => Read(("HF_HOME", _folder.Path))).Kind);
+        Assert.Null(Read(("HF_HOME", _folder.File("absent"))).HuggingFaceToken);
         Assert.DoesNotContain("hf_variable", Read(("HF_TOKEN", "hf_variable")).ToString(), StringComparison.Ordinal);
     }
 
@@ -61,6 +62,10 @@ public sealed class SourceAccessTests : IDisposable
         Assert.Contains("HF_ENDPOINT", refused.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("secret", refused.Message, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void FromEnvironment_Authorities_AreMadeWhole() =>
+        Assert.Equal(Path.GetFullPath("ca.pem"), Read(("STOKER_CA_FILE", "ca.pem")).CaFile);
 
     private static SourceAccess Read(params (string Name, string Value)[] variables) =>
         SourceAccess.FromEnvironment(name => variables.FirstOrDefault(one => one.Name == name).Value);
