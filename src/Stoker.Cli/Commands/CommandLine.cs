@@ -20,6 +20,9 @@ public static class CommandLine
         global.AddTo(root);
         root.Add(RunCommand.Create(context, global));
         root.Add(PullCommand.Create(context, global));
+        root.Add(FetchCommand.Create(context, global));
+        root.Add(VerifyCommands.Verify(context, global));
+        root.Add(VerifyCommands.Repair(context, global));
         root.Add(ListCommands.Models(context, global));
         root.Add(ModelCommands.Show(context, global));
         root.Add(ModelCommands.Remove(context, global));

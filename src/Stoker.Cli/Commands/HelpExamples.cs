@@ -25,6 +25,13 @@ public static class HelpExamples
             "stoker pull ollama:qwen2.5:0.5b",
             "stoker pull -d qwen2.5:7b      # in the background; then: stoker jobs",
         ],
+        ["fetch"] =
+        [
+            "stoker fetch --url https://example.org/model.gguf --out model.gguf",
+            "stoker fetch --url … --out m.gguf --workers 16 --sha256 64hexdigits --mirror https://other.example/m.gguf",
+        ],
+        ["verify"] = ["stoker verify qwen2.5:0.5b", "stoker verify --all"],
+        ["repair"] = ["stoker repair qwen2.5:0.5b", "stoker repair --all"],
         ["list"] = ["stoker ls", "stoker ls --json"],
         ["show"] = ["stoker show qwen2.5:0.5b", "stoker show ./model.gguf --template"],
         ["rm"] = ["stoker rm qwen2.5:0.5b"],

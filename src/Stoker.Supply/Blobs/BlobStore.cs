@@ -30,9 +30,13 @@ public sealed class BlobStore : IDisposable
         _partial = Path.Combine(Home, "partial");
         _stamps = new VerifiedStamps(Home);
         _maps = new ChunkMapStore(Home);
+        Addresses = new KnownAddresses(Home);
     }
 
     public string Home { get; }
+
+    /// <summary>Which blob an address led to.</summary>
+    public KnownAddresses Addresses { get; }
 
     /// <summary>Where the blob lies or would lie.</summary>
     public string PathOf(Digest digest) => Path.Combine(_root, digest.Hex[..2], digest.Hex);
@@ -136,6 +140,40 @@ public sealed class BlobStore : IDisposable
         }
     }
 
+    /// <summary>Gives a held blob a name outside the store; see <see cref="BlobExport"/>.</summary>
+    public Task<ExportWay> ExportAsync(BlobLease blob, string path, bool own, CancellationToken cancellationToken)
+    {
+        var before = FileStamp.TryRead(blob.Path);
+        return BlobExport.PlaceAsync(blob, path, own, () => RememberLink(blob.Digest, before), cancellationToken);
+    }
+
+    /// <summary>
+    /// Takes a damaged blob out of its name and makes it a partial download of itself, so that a fetch brings only what is bad.
+    /// </summary>
+    /// <param name="digest">The blob; the caller has its <see cref="PartialLock"/>.</param>
+    /// <exception cref="StokerException">Conflict: it is held.</exception>
+    public PartialFile DemoteToPartial(Digest digest)
+    {
+        lock (_gate)
+        {
+            if (_holds.ContainsKey(digest)) throw new StokerException(ErrorKind.Conflict, $"{digest} is in use: unload the model first (stoker stop).");
+            try
+            {
+                DurableFile.CreateFolder(_partial);
+                var path = Path.Combine(_partial, digest.Hex + ".part");
+                _stamps.Forget(digest);
+                File.SetUnixFileMode(PathOf(digest), UnixFileMode.UserRead | UnixFileMode.UserWrite);
+                File.Move(PathOf(digest), path, overwrite: true);
+                Files.SyncDirectory(Path.GetDirectoryName(PathOf(digest))!);
+                return OpenPartial(digest, fresh: false);
+            }
+            catch (Exception refused) when (DiskErrors.IsDiskError(refused))
+            {
+                throw DiskErrors.Wrap(refused, "A damaged file could not be taken out of the store", PathOf(digest));
+            }
+        }
+    }
+
     /// <summary>Removes a blob. False when it is held (then it stays) or was not here.</summary>
     public bool TryRemove(Digest digest)
     {
@@ -196,6 +234,13 @@ public sealed class BlobStore : IDisposable
     }
 
     public void Dispose() => _verifying.Dispose();
+
+    // Our own link moved the change time. Anything else that happened meanwhile shows in size or modification time.
+    private void RememberLink(Digest digest, FileStamp? before)
+    {
+        if (before is not { } verified || !_stamps.Matches(digest, verified) || FileStamp.TryRead(PathOf(digest)) is not { } now) return;
+        if (now with { ChangedNs = verified.ChangedNs, Links = verified.Links } == verified) _stamps.Remember(digest, now);
+    }
 
     private async Task VerifyAgainAsync(Digest digest, CancellationToken cancellationToken)
     {

@@ -32,7 +32,7 @@ internal sealed class FetchAttempt(
         using var opened = await OpenAsync(resume, cancellationToken);
         return opened switch
         {
-            { Answer: Answer.Empty } => Publish(0, Digest.FromBytes(System.Security.Cryptography.SHA256.HashData([])), []),
+            { Answer: Answer.Empty } => Publish(0, Digest.FromBytes(System.Security.Cryptography.SHA256.HashData([])), [], Validators.None),
             { Answer: Answer.Whole whole } => await ReceiveWholeAsync(opened, whole, cancellationToken),
             { Answer: Answer.Part { Validators.SizeBytes: { } size } part } => await FinishRangesAsync(StartOf(resume, size, part.Validators), resume, opened, cancellationToken),
             _ => throw new StokerException(ErrorKind.Network, $"{opened.Origin.Shown} does not say how long the file is."),
@@ -128,7 +128,7 @@ internal sealed class FetchAttempt(
             : JournalFile.Continue(_journalContent, _content, resume.Journal);
         var digest = await DownloadAsync(start, journal, opened, cancellationToken);
         if (IsWrong(digest)) digest = await SuspectAsync(start, journal, digest, cancellationToken);
-        return Publish(start.SizeBytes, digest.Digest, start.Sums);
+        return Publish(start.SizeBytes, digest.Digest, start.Sums, start.Known);
     }
 
     private async Task<Verified> DownloadAsync(DownloadStart start, JournalFile journal, Opened? opened, CancellationToken cancellationToken)
@@ -188,7 +188,7 @@ internal sealed class FetchAttempt(
                 Report(content.SizeBytes, content.SizeBytes);
                 if (IsWrong(new Verified(content.Digest, content.GitSha1)))
                     throw Wrong(opened.Origin, content.Digest);
-                return Publish(content.SizeBytes, content.Digest, content.Chunks);
+                return Publish(content.SizeBytes, content.Digest, content.Chunks, whole.Validators);
             }
             catch (SourceException failed) when (failed.CanRetry)
             {
@@ -207,12 +207,14 @@ internal sealed class FetchAttempt(
         _content.Reserve(sizeBytes);
     }
 
-    private BlobLease Publish(long sizeBytes, Digest digest, ChunkSums[] sums)
+    private BlobLease Publish(long sizeBytes, Digest digest, ChunkSums[] sums, Validators validators)
     {
         var lease = store.Publish(partial, digest);
         try
         {
             store.WriteMap(new ChunkMap(digest, sizeBytes, sums));
+            if (file.GitSha1 is null && file.Origins[0].Scheme is "http" or "https")
+                store.Addresses.Remember(UrlSource.NameOf(file.Origins[0]), new KnownAddress(digest, validators.ETag, validators.LastModified));
             return lease;
         }
         catch

@@ -21,6 +21,9 @@ public sealed record FetchOptions
     /// <summary>One slot for each connection that receives; shared by all downloads. Default: 64.</summary>
     public SemaphoreSlim Connections { get; init; } = new(64, 64);
 
+    /// <summary>False: an address that was fetched before is not asked whether its content changed.</summary>
+    public bool Revalidate { get; init; } = true;
+
     internal RetryOptions RetryOf(SourceOptions source) => Retry ?? new RetryOptions
     {
         FirstDelay = source.Retry.FirstDelay,

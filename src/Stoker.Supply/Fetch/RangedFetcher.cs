@@ -26,6 +26,12 @@ public sealed class RangedFetcher(BlobStore store, FetchOptions options) : IBlob
             turn?.Finish();
             return here;
         }
+        if (file.Digest is null && await HoldKnownAsync(file, session, cancellationToken) is { } unchanged)
+        {
+            turn?.Finish();
+            report(new FetchReport(unchanged.SizeBytes, unchanged.SizeBytes) { Note = "unchanged" });
+            return unchanged;
+        }
         RetryPlanner retries;
         lock (session.Options.Random) retries = new RetryPlanner(options.RetryOf(session.Options), new Random(session.Options.Random.Next()));
         for (var restarts = 0; ; restarts++)
@@ -66,6 +72,32 @@ public sealed class RangedFetcher(BlobStore store, FetchOptions options) : IBlob
         var name = file.GitSha1 is { } git ? "git:" + git : "address:" + UrlSource.NameOf(file.Origins[0]);
         return Digest.FromBytes(SHA256.HashData(Encoding.UTF8.GetBytes(name)));
     }
+
+    /// <summary>What this address gave before, if it still gives that.</summary>
+    private async Task<BlobLease?> HoldKnownAsync(ManifestFile file, SourceSession session, CancellationToken cancellationToken)
+    {
+        if (file.GitSha1 is not null || store.Addresses.Find(UrlSource.NameOf(file.Origins[0])) is not { } known || !store.Contains(known.Digest)) return null;
+        if (options.Revalidate)
+        {
+            if (known.ETag is null && known.LastModified is null) return null;
+            using var response = await session.Retry.RunAsync(token => AskAgainAsync(file.Origins[0], known, session, token), session.Options.Random, session.Options.Time, cancellationToken);
+            // Some origins do not know conditions but tell the tag all the same.
+            var tag = response.Message.Headers.TryGetValues("ETag", out var tags) ? tags.FirstOrDefault() : null;
+            if (response.Message.StatusCode != System.Net.HttpStatusCode.NotModified && (known.ETag is null || tag != known.ETag)) return null;
+        }
+        return await HoldSoundAsync(known.Digest, cancellationToken);
+    }
+
+    private static Task<SourceResponse> AskAgainAsync(Uri address, KnownAddress known, SourceSession session, CancellationToken cancellationToken) => session.GetAsync(
+        address,
+        headers =>
+        {
+            headers.TryAddWithoutValidation("Range", "bytes=0-0"); // should it have changed, its content is not wanted yet
+            if (known.ETag is not null) headers.TryAddWithoutValidation("If-None-Match", known.ETag);
+            else headers.TryAddWithoutValidation("If-Modified-Since", known.LastModified);
+        },
+        static status => status is System.Net.HttpStatusCode.NotModified or System.Net.HttpStatusCode.RequestedRangeNotSatisfiable,
+        cancellationToken);
 
     private async Task<BlobLease?> HoldSoundAsync(Digest digest, CancellationToken cancellationToken)
     {

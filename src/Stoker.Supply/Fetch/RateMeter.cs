@@ -1,13 +1,13 @@
 namespace Stoker.Supply.Fetch;
 
 /// <summary>Bytes per second over the last few seconds. Not thread-safe.</summary>
-internal sealed class RateMeter(TimeProvider time)
+public sealed class RateMeter(TimeProvider time)
 {
     private static readonly TimeSpan Window = TimeSpan.FromSeconds(5);
     private readonly Queue<(long At, long Bytes)> _marks = new();
 
     /// <summary>Takes the count so far; gives the rate, or null while there is none to tell. A count that falls begins anew.</summary>
-    internal double? Mark(long doneBytes)
+    public double? Mark(long doneBytes)
     {
         if (_marks.Count > 0 && doneBytes < _marks.Last().Bytes) _marks.Clear();
         var now = time.GetTimestamp();

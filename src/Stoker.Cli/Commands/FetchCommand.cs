@@ -1,0 +1,136 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Stoker.Cli.Output;
+using Stoker.Core.Errors;
+using Stoker.Core.Models;
+using Stoker.Core.Progress;
+using Stoker.Core.Settings;
+using Stoker.Supply;
+using Stoker.Supply.Fetch;
+using Stoker.Supply.Sources;
+
+namespace Stoker.Cli.Commands;
+
+/// <summary><c>stoker fetch</c>: one file from an address to a path, through the store, without a daemon.</summary>
+public static class FetchCommand
+{
+    public static Command Create(CliContext context, GlobalOptions global)
+    {
+        var url = new Option<string>("--url", "-u") { Description = "Where the file is.", HelpName = "address", Required = true };
+        var output = new Option<string?>("--out", "-o") { Description = "Where it should lie. Default: the address' last part, in this folder.", HelpName = "path" };
+        var workers = new Option<int?>("--workers", "-w") { Description = "Exactly so many connections. Default: as many as help, up to 16.", HelpName = "number" };
+        workers.Validators.Add(static result =>
+        {
+            if (result.GetValueOrDefault<int?>() is < 1 or > 256) result.AddError("--workers is between 1 and 256.");
+        });
+        var sha256 = new Option<string?>("--sha256") { Description = "What the file must be: 64 hex digits. Without it the first content is trusted, and told.", HelpName = "digest" };
+        var mirror = new Option<string[]>("--mirror") { Description = "Another place with the same bytes; they share the work. Needs --sha256.", HelpName = "address" };
+        var limit = new Option<string?>("--limit-rate") { Description = "At most so many bytes a second, e.g. 20MB.", HelpName = "rate" };
+        var own = new Option<bool>("--copy") { Description = "A file of its own that may be changed, not a link to the store's." };
+        var revalidate = new Option<string>("--revalidate") { Description = "Whether an address that was fetched before is asked for changes.", HelpName = "always|never", DefaultValueFactory = static _ => "always" };
+        revalidate.AcceptOnlyFromAmong("always", "never");
+        var json = new Option<bool>("--json") { Description = "The result as JSON." };
+        var command = new Command("fetch", "Fetch one file in parallel, verify it, and put it where you want it.") { url, output, workers, sha256, mirror, limit, own, revalidate, json };
+        command.SetAction((parsed, _) => CommandRoot.RunAsync(context, async interrupts =>
+        {
+            var addresses = parsed.GetValue(mirror)!.Prepend(parsed.GetValue(url)!).Select(AddressOf).ToList();
+            var request = new FileRequest
+            {
+                Addresses = addresses,
+                Digest = parsed.GetValue(sha256) is { } text ? DigestOf(text) : null,
+                OutPath = Path.GetFullPath(parsed.GetValue(output) ?? NameOf(addresses[0])),
+                Own = parsed.GetValue(own),
+            };
+            var options = new FetchOptions
+            {
+                Workers = parsed.GetValue(workers),
+                Rate = new TokenBucket(parsed.GetValue(limit) is { } rate ? SettingText.ParseSize(rate) : null, context.Time),
+                Revalidate = parsed.GetValue(revalidate) == "always",
+            };
+            return await RunAsync(context, global.Paths(parsed).Home, request, options, parsed.GetValue(json), interrupts.Token);
+        }));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(CliContext context, string home, FileRequest request, FetchOptions options, bool asJson, CancellationToken cancellationToken)
+    {
+        using var supply = new FileSupply(home, options, new SourceOptions { Time = context.Time });
+        var access = SourceAccess.FromEnvironment(context.Environment.GetValueOrDefault);
+        var began = context.Time.GetTimestamp();
+        var line = new LiveLine(context.Console);
+        var rate = new RateMeter(context.Time);
+        var gate = new Lock();
+        string? notes = null;
+        void Show(FetchReport report)
+        {
+            lock (gate)
+            {
+                notes = report.Note ?? notes;
+                var now = new StageProgress(Stage.Fetch, null, report.DoneBytes, report.TotalBytes, 0, IsDone: false) { BytesPerSecond = rate.Mark(report.DoneBytes) };
+                line.Show(JobLine.Describe(now));
+            }
+        }
+        FetchedFile file;
+        try
+        {
+            file = await supply.FetchAsync(request, access, Show, cancellationToken);
+        }
+        catch (OperationCanceledException)
+        {
+            context.Console.Note("Cancelled. What is here stays; the same command goes on from it.");
+            throw;
+        }
+        finally
+        {
+            lock (gate) line.Clear();
+        }
+        var took = context.Time.GetElapsedTime(began);
+        if (notes is not null) context.Console.Note($"note: {Printable.Short(notes, 400)}");
+        if (request.Digest is null && !asJson) context.Console.Note($"Trusted as it came: {file.Digest}. With --sha256 {file.Digest.Hex} it is checked next time.");
+        if (asJson)
+        {
+            var result = new FetchResult(file.Path, file.SizeBytes, file.Digest.ToString(), file.Way?.ToString().ToLowerInvariant(), took.TotalMilliseconds);
+            context.Console.Out.WriteLine(JsonSerializer.Serialize(result, FetchJson.Default.FetchResult));
+        }
+        else
+        {
+            context.Console.Out.WriteLine($"{file.Path}  {Units.Bytes(file.SizeBytes)} in {Units.Duration(took)}, {Units.Rate(file.SizeBytes / Math.Max(took.TotalSeconds, 1e-3))}");
+        }
+        return ExitCodes.Ok;
+    }
+
+    private static Uri AddressOf(string text) => ModelReference.Parse(text, ReferencePlaces.Nowhere) is UrlReference url
+        ? url.Address
+        : throw new StokerException(ErrorKind.InvalidInput, $"'{Printable.Short(text)}' is not an address: expected https://… (or http:// to this machine).");
+
+    private static Digest DigestOf(string text)
+    {
+        var lower = text.ToLowerInvariant();
+        if (Digest.TryParse(lower, out var whole)) return whole.Value;
+        return Digest.TryFromHex(lower, out var digest)
+            ? digest.Value
+            : throw new StokerException(ErrorKind.InvalidInput, $"--sha256 '{Printable.Short(text)}' is not 64 hex digits.");
+    }
+
+    private static string NameOf(Uri address)
+    {
+        var name = Uri.UnescapeDataString(address.Segments[^1]).Trim('/');
+        return name.Length > 0 && SafeName.WhyNotRelativePath(name) is null && !name.Contains('/')
+            ? name
+            : throw new StokerException(ErrorKind.InvalidInput, "The address does not name a file: say where it should lie with --out.");
+    }
+}
+
+/// <summary>What <c>stoker fetch --json</c> prints.</summary>
+/// <param name="Path">Where it lies.</param>
+/// <param name="SizeBytes">Its size.</param>
+/// <param name="Digest">sha256:…</param>
+/// <param name="Way">reflink, hardlink, copy, or alreadythere.</param>
+/// <param name="ElapsedMs">From start to end.</param>
+public sealed record FetchResult(string Path, long SizeBytes, string Digest, string? Way, double ElapsedMs);
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(FetchResult))]
+internal sealed partial class FetchJson : JsonSerializerContext;

@@ -1,0 +1,110 @@
+using Stoker.Core.Errors;
+using Stoker.Core.Models;
+using Stoker.Supply.Blobs;
+using Stoker.Supply.Fetch;
+using Stoker.Supply.Sources;
+
+namespace Stoker.Supply;
+
+/// <summary>One file from an address to a path.</summary>
+public sealed record FileRequest
+{
+    /// <summary>Where it is; all places have the same bytes. At least one.</summary>
+    public required IReadOnlyList<Uri> Addresses { get; init; }
+
+    /// <summary>What it must be, or null: what comes first is trusted.</summary>
+    public Digest? Digest { get; init; }
+
+    /// <summary>Where it should lie, or null: in the store alone.</summary>
+    public string? OutPath { get; init; }
+
+    /// <summary>A file of its own that may be changed, never a hard link to the store's.</summary>
+    public bool Own { get; init; }
+}
+
+/// <summary>A file that was fetched, or was here.</summary>
+public sealed record FetchedFile(Digest Digest, long SizeBytes, string Path, ExportWay? Way);
+
+/// <summary>A file of a model that was looked at.</summary>
+public sealed record VerifiedFile(string Model, ManifestFile File, VerifiedBlob? Blob);
+
+/// <summary>
+/// Single files and their repair, without a daemon: any number of processes beside each other, each file fetched by one of them.
+/// Thread-safe.
+/// </summary>
+public sealed class FileSupply : IDisposable
+{
+    private readonly BlobStore _store;
+    private readonly ManifestStore _manifests;
+    private readonly RangedFetcher _fetcher;
+    private readonly SourceOptions _sources;
+
+    public FileSupply(string home, FetchOptions options, SourceOptions sources)
+    {
+        _store = new BlobStore(home);
+        _manifests = new ManifestStore(home);
+        _fetcher = new RangedFetcher(_store, options);
+        _sources = sources;
+    }
+
+    /// <summary>Fetches what is not here, verifies, and puts it where it is wanted.</summary>
+    /// <exception cref="StokerException">InvalidInput before anything is fetched; then Network, Corrupt, OutOfSpace …</exception>
+    public async Task<FetchedFile> FetchAsync(FileRequest request, SourceAccess access, Action<FetchReport> report, CancellationToken cancellationToken)
+    {
+        if (request.OutPath is { } wanted) BlobExport.CheckTarget(wanted);
+        using var session = new SourceSession(access, _sources);
+        var name = Uri.UnescapeDataString(request.Addresses[0].Segments[^1]).Trim('/');
+        var file = new ManifestFile { Name = name.Length > 0 ? name : "file", Role = FileRole.Other, Digest = request.Digest, Origins = request.Addresses };
+        using var lease = await _fetcher.FetchAsync(file, session, report, cancellationToken);
+        ExportWay? way = request.OutPath is { } path ? await _store.ExportAsync(lease, path, request.Own, cancellationToken) : null;
+        return new FetchedFile(lease.Digest, lease.SizeBytes, request.OutPath ?? lease.Path, way);
+    }
+
+    /// <summary>Models whose files can be verified: one, or all.</summary>
+    /// <exception cref="StokerException">NotFound.</exception>
+    public IReadOnlyList<ModelManifest> Models(string? name)
+    {
+        if (name is null) return _manifests.List();
+        return [_manifests.Find(name) ?? _manifests.Find(ModelReference.Parse(name, ReferencePlaces.Nowhere).Canonical)
+            ?? throw new StokerException(ErrorKind.NotFound, $"{Printable.Short(name)} is not installed: stoker list shows what is.")];
+    }
+
+    /// <summary>Reads every byte of one file of a model.</summary>
+    public VerifiedFile Verify(ModelManifest model, ManifestFile file, Action<long> report, CancellationToken cancellationToken)
+    {
+        var digest = file.Digest ?? throw new StokerException(ErrorKind.Corrupt, $"The manifest of {model.Name} has no digest for {file.Name}.");
+        return new VerifiedFile(model.Name, file, _store.Contains(digest) ? BlobVerifier.Verify(_store.PathOf(digest), digest, _store.ReadMap(digest), report, cancellationToken) : null);
+    }
+
+    /// <summary>Fetches the chunks of a file that are bad (all of it, when the chunk map does not tell which), from wherever it can be had.</summary>
+    /// <returns>How many chunks were fetched.</returns>
+    public async Task<int> RepairAsync(VerifiedFile found, SourceAccess access, Action<FetchReport> report, CancellationToken cancellationToken)
+    {
+        if (found.Blob is { IsSound: true }) return 0;
+        var digest = found.File.Digest!.Value;
+        var map = _store.ReadMap(digest);
+        var fetched = Chunk.CountOf(found.File.SizeBytes ?? 0);
+        using (await _store.LockPartialAsync(digest, _sources.Time, cancellationToken))
+        {
+            if (found.Blob is { BadChunks.Count: > 0 } blob && map is not null)
+            {
+                using var partial = _store.DemoteToPartial(digest);
+                using var journal = _store.OpenJournal(digest);
+                partial.SetLength(map.SizeBytes);
+                await using var file = JournalFile.Begin(journal, partial, new JournalHeader { SizeBytes = map.SizeBytes, Sha256 = digest.Hex });
+                foreach (var chunk in Enumerable.Range(0, map.Chunks.Count).Except(blob.BadChunks)) file.Add(new JournaledChunk(chunk, map.Chunks[chunk]));
+                fetched = blob.BadChunks.Count;
+            }
+            else if (found.Blob is not null)
+            {
+                using var partial = _store.DemoteToPartial(digest);
+                partial.SetLength(0);
+            }
+        }
+        using var session = new SourceSession(access, _sources);
+        using var lease = await _fetcher.FetchAsync(found.File, session, report, cancellationToken);
+        return fetched;
+    }
+
+    public void Dispose() => _store.Dispose();
+}
