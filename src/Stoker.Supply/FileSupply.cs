@@ -91,7 +91,7 @@ public sealed class FileSupply : IDisposable
                 using var partial = _store.DemoteToPartial(digest);
                 using var journal = _store.OpenJournal(digest);
                 partial.SetLength(map.SizeBytes);
-                await using var file = JournalFile.Begin(journal, partial, new JournalHeader { SizeBytes = map.SizeBytes, Sha256 = digest.Hex });
+                await using var file = JournalFile.Begin(journal, partial, _sources.Time, new JournalHeader { SizeBytes = map.SizeBytes, Sha256 = digest.Hex });
                 foreach (var chunk in Enumerable.Range(0, map.Chunks.Count).Except(blob.BadChunks)) file.Add(new JournaledChunk(chunk, map.Chunks[chunk]));
                 fetched = blob.BadChunks.Count;
             }

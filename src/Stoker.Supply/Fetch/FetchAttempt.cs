@@ -124,10 +124,11 @@ internal sealed class FetchAttempt(
             throw new StokerException(ErrorKind.InvalidInput, "Several places can share a download only when its digest is known: give --sha256.");
         Reserve(start.SizeBytes);
         await using var journal = resume is null
-            ? JournalFile.Begin(_journalContent, _content, new JournalHeader { SizeBytes = start.SizeBytes, ETag = start.Known.ETag, LastModified = start.Known.LastModified, Sha256 = file.Digest?.Hex })
-            : JournalFile.Continue(_journalContent, _content, resume.Journal);
+            ? JournalFile.Begin(_journalContent, _content, session.Options.Time, new JournalHeader { SizeBytes = start.SizeBytes, ETag = start.Known.ETag, LastModified = start.Known.LastModified, Sha256 = file.Digest?.Hex })
+            : JournalFile.Continue(_journalContent, _content, session.Options.Time, resume.Journal);
         var digest = await DownloadAsync(start, journal, opened, cancellationToken);
         if (IsWrong(digest)) digest = await SuspectAsync(start, journal, digest, cancellationToken);
+        journal.Finish();
         return Publish(start.SizeBytes, digest.Digest, start.Sums, start.Known);
     }
 
@@ -207,21 +208,13 @@ internal sealed class FetchAttempt(
         _content.Reserve(sizeBytes);
     }
 
+    // What is known of the blob comes before its name: a crash between them costs nothing.
     private BlobLease Publish(long sizeBytes, Digest digest, ChunkSums[] sums, Validators validators)
     {
-        var lease = store.Publish(partial, digest);
-        try
-        {
-            store.WriteMap(new ChunkMap(digest, sizeBytes, sums));
-            if (file.GitSha1 is null && file.Origins[0].Scheme is "http" or "https")
-                store.Addresses.Remember(UrlSource.NameOf(file.Origins[0]), new KnownAddress(digest, validators.ETag, validators.LastModified));
-            return lease;
-        }
-        catch
-        {
-            lease.Dispose();
-            throw;
-        }
+        store.WriteMap(new ChunkMap(digest, sizeBytes, sums));
+        if (file.GitSha1 is null && file.Origins[0].Scheme is "http" or "https")
+            store.Addresses.Remember(UrlSource.NameOf(file.Origins[0]), new KnownAddress(digest, validators.ETag, validators.LastModified));
+        return store.Publish(partial, digest);
     }
 
     private void Report(long done, long? total)

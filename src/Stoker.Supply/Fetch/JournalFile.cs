@@ -4,43 +4,51 @@ namespace Stoker.Supply.Fetch;
 
 /// <summary>
 /// The journal of one download on the disk. Chunks are written down only after the bytes they speak of were synced; that happens
-/// every 256 MiB, behind the download's back, and when it ends. Thread-safe.
+/// every 256 MiB or 10 s, behind the download's back, and when it ends. Thread-safe.
 /// </summary>
 internal sealed class JournalFile : IAsyncDisposable
 {
     /// <summary>At most so much is fetched again after a power cut, besides chunks that were under way.</summary>
     internal const long SyncEveryBytes = 256L << 20;
 
+    // And on a slow line not more than this is.
+    private static readonly TimeSpan SyncEvery = TimeSpan.FromSeconds(10);
+
     private readonly IPartialContent _journal;
     private readonly IPartialContent _content;
+    private readonly TimeProvider _time;
     private readonly SemaphoreSlim _writing = new(1, 1);
     private readonly Lock _gate = new();
     private List<JournaledChunk> _pending = [];
     private long _lengthBytes;
     private Task _background = Task.CompletedTask;
+    private long _flushedAt;
+    private bool _isFinished;
 
-    private JournalFile(IPartialContent journal, IPartialContent content, long lengthBytes)
+    private JournalFile(IPartialContent journal, IPartialContent content, TimeProvider time, long lengthBytes)
     {
+        _time = time;
+        _flushedAt = time.GetTimestamp();
         _journal = journal;
         _content = content;
         _lengthBytes = lengthBytes;
     }
 
     /// <summary>Starts an empty journal: whatever was in the file goes.</summary>
-    internal static JournalFile Begin(IPartialContent journal, IPartialContent content, JournalHeader header)
+    internal static JournalFile Begin(IPartialContent journal, IPartialContent content, TimeProvider time, JournalHeader header)
     {
         var bytes = FetchJournal.Header(header);
         journal.SetLength(0);
         journal.Write(bytes, 0);
         journal.SyncContent();
-        return new JournalFile(journal, content, bytes.Length);
+        return new JournalFile(journal, content, time, bytes.Length);
     }
 
     /// <summary>Goes on behind the sound part of what was read.</summary>
-    internal static JournalFile Continue(IPartialContent journal, IPartialContent content, JournalContent read)
+    internal static JournalFile Continue(IPartialContent journal, IPartialContent content, TimeProvider time, JournalContent read)
     {
         journal.SetLength(read.SoundBytes);
-        return new JournalFile(journal, content, read.SoundBytes);
+        return new JournalFile(journal, content, time, read.SoundBytes);
     }
 
     /// <summary>What the file holds, or null: nothing that can be used.</summary>
@@ -59,7 +67,9 @@ internal sealed class JournalFile : IAsyncDisposable
         lock (_gate)
         {
             _pending.Add(chunk);
-            if ((long)_pending.Count * Chunk.SizeBytes < SyncEveryBytes || !_background.IsCompleted) return;
+            var isDue = (long)_pending.Count * Chunk.SizeBytes >= SyncEveryBytes || _time.GetElapsedTime(_flushedAt) >= SyncEvery;
+            if (!isDue || !_background.IsCompleted) return;
+            _flushedAt = _time.GetTimestamp();
             _background = Task.Run(() => FlushAsync(CancellationToken.None));
         }
     }
@@ -89,6 +99,12 @@ internal sealed class JournalFile : IAsyncDisposable
         }
     }
 
+    /// <summary>The file is complete and verified: nobody will go on from here.</summary>
+    internal void Finish()
+    {
+        lock (_gate) (_isFinished, _pending) = (true, []);
+    }
+
     /// <summary>An error of the flush behind the download's back, or null.</summary>
     internal Exception? Failure
     {
@@ -103,7 +119,7 @@ internal sealed class JournalFile : IAsyncDisposable
         try
         {
             await background;
-            await FlushAsync(CancellationToken.None);
+            if (!_isFinished) await FlushAsync(CancellationToken.None);
         }
         catch (Core.Errors.StokerException)
         {
