@@ -57,6 +57,21 @@ public sealed class BlobStore : IDisposable
     /// <summary>The file beside a partial one that remembers which of its chunks are sound.</summary>
     public PartialFile OpenJournal(Digest key) => PartialFile.Open(Path.Combine(_partial, key.Hex + ".journal"), fresh: false);
 
+    /// <summary>Removes what a crash left of a download whose blob is here. The caller has its <see cref="PartialLock"/>.</summary>
+    public void DropPartial(Digest key)
+    {
+        try
+        {
+            if (!Directory.Exists(_partial)) return;
+            File.Delete(Path.Combine(_partial, key.Hex + ".part"));
+            File.Delete(Path.Combine(_partial, key.Hex + ".journal"));
+        }
+        catch (Exception refused) when (DiskErrors.IsDiskError(refused))
+        {
+            // It goes when partial files are pruned.
+        }
+    }
+
     /// <summary>Waits for its turn to work on a partial file, among the threads and processes of this machine.</summary>
     /// <returns>The lock, or null where the file system's locks do nothing: then work in a nameless file.</returns>
     public Task<PartialLock?> LockPartialAsync(Digest key, TimeProvider time, CancellationToken cancellationToken) =>

@@ -70,18 +70,35 @@ public sealed class PartialFile : IPartialContent, IDisposable
     /// <summary>As many bytes as there are, up to the buffer's length.</summary>
     public int Read(Span<byte> buffer, long offset)
     {
-        var read = 0;
-        while (read < buffer.Length)
+        try
         {
-            var got = RandomAccess.Read(_handle, buffer[read..], offset + read);
-            if (got == 0) break;
-            read += got;
+            var read = 0;
+            while (read < buffer.Length)
+            {
+                var got = RandomAccess.Read(_handle, buffer[read..], offset + read);
+                if (got == 0) break;
+                read += got;
+            }
+            return read;
         }
-        return read;
+        catch (Exception refused) when (DiskErrors.IsDiskError(refused))
+        {
+            throw DiskErrors.Wrap(refused, "The download could not be read back", Path);
+        }
     }
 
     /// <summary>Drops what lies behind <paramref name="lengthBytes"/>, or grows the file by a hole.</summary>
-    public void SetLength(long lengthBytes) => RandomAccess.SetLength(_handle, lengthBytes);
+    public void SetLength(long lengthBytes)
+    {
+        try
+        {
+            RandomAccess.SetLength(_handle, lengthBytes);
+        }
+        catch (Exception refused) when (DiskErrors.IsDiskError(refused))
+        {
+            throw DiskErrors.Wrap(refused, "The download could not be written", Path);
+        }
+    }
 
     /// <summary>Waits until the bytes written so far are on the disk; not for times and names.</summary>
     public void SyncContent()

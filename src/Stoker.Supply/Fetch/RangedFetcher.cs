@@ -23,12 +23,12 @@ public sealed class RangedFetcher(BlobStore store, FetchOptions options) : IBlob
         using var turn = await store.LockPartialAsync(key, session.Options.Time, cancellationToken);
         if (file.Digest is { } wanted && await HoldSoundAsync(wanted, cancellationToken) is { } here)
         {
-            turn?.Finish();
+            Finish(turn, key);
             return here;
         }
         if (file.Digest is null && await HoldKnownAsync(file, session, cancellationToken) is { } unchanged)
         {
-            turn?.Finish();
+            Finish(turn, key);
             report(new FetchReport(unchanged.SizeBytes, unchanged.SizeBytes) { Note = "unchanged" });
             return unchanged;
         }
@@ -86,6 +86,13 @@ public sealed class RangedFetcher(BlobStore store, FetchOptions options) : IBlob
             if (response.Message.StatusCode != System.Net.HttpStatusCode.NotModified && (known.ETag is null || tag != known.ETag)) return null;
         }
         return await HoldSoundAsync(known.Digest, cancellationToken);
+    }
+
+    private void Finish(PartialLock? turn, Digest key)
+    {
+        if (turn is null) return;
+        store.DropPartial(key);
+        turn.Finish();
     }
 
     private static Task<SourceResponse> AskAgainAsync(Uri address, KnownAddress known, SourceSession session, CancellationToken cancellationToken) => session.GetAsync(
