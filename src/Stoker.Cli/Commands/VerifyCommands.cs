@@ -1,7 +1,6 @@
 using System.CommandLine;
 using Stoker.Cli.Output;
 using Stoker.Core.Errors;
-using Stoker.Core.Models;
 using Stoker.Supply;
 using Stoker.Supply.Fetch;
 using Stoker.Supply.Sources;

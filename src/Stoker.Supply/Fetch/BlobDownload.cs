@@ -11,7 +11,11 @@ namespace Stoker.Supply.Fetch;
 /// <param name="Sums">Of every chunk that is here.</param>
 /// <param name="GivenBy">The number of the origin that gave each chunk.</param>
 /// <param name="Map">The sums that chunks must have, when they are known.</param>
-internal sealed record DownloadStart(long SizeBytes, Validators Known, bool[] Done, ChunkSums[] Sums, byte[] GivenBy, ChunkMap? Map);
+internal sealed record DownloadStart(long SizeBytes, Validators Known, bool[] Done, ChunkSums[] Sums, byte[] GivenBy, ChunkMap? Map)
+{
+    /// <summary>The whole will be compared with a digest.</summary>
+    internal bool IsDigestKnown { get; init; }
+}
 
 /// <summary>
 /// One file's ranges, brought by several connections into one file. All decisions about ranges are taken under one lock; each
@@ -260,13 +264,14 @@ internal sealed class BlobDownload : IDisposable
         {
             var last = Math.Min(Chunk.Offset(range.End), _start.SizeBytes) - 1;
             var asked = Time.GetTimestamp();
-            using var response = opening?.Take() ?? await origin.AskAsync(worker.Position, last, _start.Known.IfRange, attempt.Token);
+            using var response = opening?.Take() ?? await origin.AskAsync(worker.Position, last, KnownOf(origin).IfRange, attempt.Token);
             if (opening is null) worker.LatencyMs = Time.GetElapsedTime(asked).TotalMilliseconds;
             var end = opening?.EndBytes;
             if (end is null)
             {
-                var answer = AnswerCheck.Judge(response.Message, (worker.Position, last), _start.Known, origin.Shown, mayBeHtml: false);
+                var answer = AnswerCheck.Judge(response.Message, (worker.Position, last), KnownOf(origin), origin.Shown, mayBeHtml: false);
                 if (Refusal(answer, origin) is { } refusal) return refusal;
+                origin.Known ??= ((Answer.Part)answer).Validators;
                 end = ((Answer.Part)answer).Last + 1;
             }
             worker.IsReceiving = true;
@@ -293,6 +298,10 @@ internal sealed class BlobDownload : IDisposable
             _options.Connections.Release();
         }
     }
+
+    // Of a place that has not answered yet only the size is known, if the digest will tell whether it has the same bytes.
+    private Validators KnownOf(Origin origin) =>
+        origin.Known ?? (_start.IsDigestKnown && _origins.Count > 1 ? Validators.None with { SizeBytes = _start.SizeBytes } : _start.Known);
 
     private static FetchFailure? Refusal(Answer answer, Origin origin) => answer switch
     {

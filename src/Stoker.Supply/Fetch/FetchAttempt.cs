@@ -44,14 +44,18 @@ internal sealed class FetchAttempt(
         foreach (var origin in _origins) origin.Dispose();
     }
 
+    // Several places, and the digest decides whether their bytes are the same: a tag speaks for its own place only.
+    private bool SharesOrigins => _origins.Length > 1 && file.Digest is not null;
+
     private Validators KnownOf(ResumePoint? resume) =>
-        resume is { Header: var header } ? new Validators(header.ETag, header.LastModified, header.SizeBytes) : new Validators(null, null, file.SizeBytes);
+        SharesOrigins ? new Validators(null, null, resume?.Header.SizeBytes ?? file.SizeBytes)
+        : resume is { Header: var header } ? new Validators(header.ETag, header.LastModified, header.SizeBytes) : new Validators(null, null, file.SizeBytes);
 
     private DownloadStart StartOf(ResumePoint? resume, long size, Validators known)
     {
         var count = Chunk.CountOf(size);
         var map = file.Digest is { } digest && store.ReadMap(digest) is { } kept && kept.SizeBytes == size ? kept : null;
-        return new DownloadStart(size, known, resume?.Done ?? new bool[count], resume?.Sums ?? new ChunkSums[count], new byte[count], map);
+        return new DownloadStart(size, known, resume?.Done ?? new bool[count], resume?.Sums ?? new ChunkSums[count], new byte[count], map) { IsDigestKnown = file.Digest is not null };
     }
 
     /// <summary>Asks for the first bytes that are missing, of one origin after the other.</summary>
@@ -72,7 +76,11 @@ internal sealed class FetchAttempt(
                 var response = await origin.AskAsync(asked?.Item1, asked?.Item2, known.IfRange, cancellationToken);
                 var answer = AnswerCheck.Judge(response.Message, asked, known, origin.Shown, mayBeHtml: file.Name.EndsWith(".html", StringComparison.OrdinalIgnoreCase));
                 if (answer is Answer.Part { Validators.SizeBytes: null } && known.SizeBytes is { } size) answer = (Answer.Part)answer with { Validators = ((Answer.Part)answer).Validators with { SizeBytes = size } };
-                if (answer is Answer.Part { Validators.SizeBytes: not null } or Answer.Whole or Answer.Empty) return new Opened(response, origin, answer);
+                if (answer is Answer.Part { Validators.SizeBytes: not null } or Answer.Whole or Answer.Empty)
+                {
+                    if (answer is Answer.Part told) origin.Known = told.Validators;
+                    return new Opened(response, origin, answer);
+                }
                 response.Dispose();
                 if (answer is Answer.Changed && resume is not null) throw new OriginChangedException($"{origin.Shown} has other content than when the download began");
                 // Some origins refuse ranges, or do not tell the whole length with them, and yet give the whole.

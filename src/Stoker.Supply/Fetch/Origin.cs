@@ -30,6 +30,9 @@ internal sealed class Origin(Uri address, SourceSession session, int number) : I
     /// <summary>The best rate that one connection to it kept for some seconds.</summary>
     internal double BestBytesPerSecond { get; set; }
 
+    /// <summary>What its answers must agree with: each place has a tag of its own for the same bytes.</summary>
+    internal Validators? Known { get; set; }
+
     internal void Drop(string because) => DroppedBecause ??= because;
 
     /// <summary>It was not the one.</summary>

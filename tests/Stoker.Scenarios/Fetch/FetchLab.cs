@@ -1,7 +1,6 @@
 using System.Security.Cryptography;
 using System.Text.RegularExpressions;
 using FakeHub;
-using Stoker.Scenarios.Harness;
 
 namespace Stoker.Scenarios.Fetch;
 

@@ -98,6 +98,13 @@ internal sealed class FetchHome : IAsyncDisposable
         }
     }
 
+    /// <summary>The same for one of several at once: nothing is asserted of what others leave meanwhile.</summary>
+    internal async Task AssertBytesAsync(string name, byte[] content)
+    {
+        using var lease = await FetchAsync(Described(name, content));
+        Assert.True(File.ReadAllBytes(lease.Path).AsSpan().SequenceEqual(content), $"{name} differs");
+    }
+
     internal IReadOnlyList<string> PartialFiles() =>
         Directory.Exists(Path.Combine(Home, "partial")) ? [.. Directory.GetFiles(Path.Combine(Home, "partial")).Where(static path => !path.EndsWith(".lock", StringComparison.Ordinal))] : [];
 
