@@ -4,19 +4,6 @@ using Stoker.Supply.Sources;
 
 namespace Stoker.Supply.Fetch;
 
-/// <summary>What a download knows before it begins.</summary>
-/// <param name="SizeBytes">Of the blob.</param>
-/// <param name="Known">What later answers must agree with.</param>
-/// <param name="Done">True for chunks that are here; their sums stand in <paramref name="Sums"/>.</param>
-/// <param name="Sums">Of every chunk that is here.</param>
-/// <param name="GivenBy">The number of the origin that gave each chunk.</param>
-/// <param name="Map">The sums that chunks must have, when they are known.</param>
-internal sealed record DownloadStart(long SizeBytes, Validators Known, bool[] Done, ChunkSums[] Sums, byte[] GivenBy, ChunkMap? Map)
-{
-    /// <summary>The whole will be compared with a digest.</summary>
-    internal bool IsDigestKnown { get; init; }
-}
-
 /// <summary>
 /// One file's ranges, brought by several connections into one file. All decisions about ranges are taken under one lock; each
 /// connection writes only its own chunks. Ends when every chunk is here, or with the first final failure, which cancels the rest.
@@ -375,30 +362,4 @@ internal sealed class BlobDownload : IDisposable
     {
         if (_wake.CurrentCount == 0) _wake.Release();
     }
-}
-
-/// <summary>The origin's content is not what it was when the download began: begin anew.</summary>
-internal sealed class OriginChangedException(string message) : StokerException(ErrorKind.Network, message);
-
-/// <summary>An answer that is open when the ranges are dealt out: the one that told the size.</summary>
-internal sealed class OpenAnswer(SourceResponse response, Origin origin, int chunkCount, long endBytes) : IDisposable
-{
-    private SourceResponse? _response = response;
-
-    internal Origin Origin { get; } = origin;
-
-    /// <summary>How many chunks it covers at least in part.</summary>
-    internal int ChunkCount { get; } = chunkCount;
-
-    /// <summary>Where it ends, exclusive.</summary>
-    internal long EndBytes { get; } = endBytes;
-
-    internal SourceResponse Take()
-    {
-        var taken = _response ?? throw new InvalidOperationException("This answer was taken before.");
-        _response = null;
-        return taken;
-    }
-
-    public void Dispose() => _response?.Dispose();
 }
