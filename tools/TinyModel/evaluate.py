@@ -69,7 +69,7 @@ def trained_questions(chats):
     return {normalised(text) for chat in chats for role, text in chat if role == "user"}
 
 
-def sampled_stories(model, tokenizer, count, temperature, chats):
+def sampled_stories(model, tokenizer, count, temperature, top_p, chats):
     """(accepted by the parser, seen in training, different ones) of `count` stories."""
     rng, made = random.Random(11), []
     by_length = collections.defaultdict(list)
@@ -77,7 +77,7 @@ def sampled_stories(model, tokenizer, count, temperature, chats):
         prompt = tokenizer.encode(chatml.render([("user", stories.request(rng)[0])], ask=True))
         by_length[len(prompt)].append(prompt)
     for seed, length in enumerate(sorted(by_length)):
-        made += generate(model, tokenizer, by_length[length], temperature, seed)
+        made += generate(model, tokenizer, by_length[length], temperature, seed, top_p=top_p)
     trained = {text for chat in chats for role, text in chat if role == "assistant" and len(text) > 150}
     return sum(stories.parse(s) is not None for s in made), sum(s in trained for s in made), len(set(made)), made
 
@@ -90,7 +90,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=pathlib.Path, default=MODEL_FOLDER)
     parser.add_argument("--stories", type=int, default=200)
-    parser.add_argument("--temp", type=float, default=0.7)
+    parser.add_argument("--temp", type=float, default=0.7, help="of the stories; this and --top-p as in generation_config.json")
+    parser.add_argument("--top-p", type=float, default=0.95)
     parser.add_argument("--json", type=pathlib.Path)
     parser.add_argument("--wrong", action="store_true", help="print the questions that are answered wrongly")
     options = parser.parse_args()
@@ -112,11 +113,11 @@ def main():
                 prompt = tokenizer.encode(chatml.render(chat[:-1], ask=True))
                 said = generate(model, tokenizer, [prompt], 0, 1)[0]
                 print(f"    {[text for role, text in chat if role == 'user']}: {said!r}, not {chat[-1][1]!r}")
-    accepted, repeated, different, made = sampled_stories(model, tokenizer, options.stories, options.temp, training)
-    report["stories"] = {"sampled": options.stories, "temperature": options.temp,
+    accepted, repeated, different, made = sampled_stories(model, tokenizer, options.stories, options.temp, options.top_p, training)
+    report["stories"] = {"sampled": options.stories, "temperature": options.temp, "top_p": options.top_p,
                          "accepted_percent": percent(accepted, options.stories),
                          "repeat_training_percent": percent(repeated, options.stories), "different": different}
-    print(f"stories: {options.stories} at temperature {options.temp}: {report['stories']['accepted_percent']}% accepted, "
+    print(f"stories: {options.stories} at temperature {options.temp}, top-p {options.top_p}: {report['stories']['accepted_percent']}% accepted, "
           f"{report['stories']['repeat_training_percent']}% repeat one of training, {different} different")
     if options.wrong:
         print("\n".join("    " + s for s in made if stories.parse(s) is None))

@@ -13,7 +13,7 @@ from export import MODEL_FOLDER, load
 
 
 @torch.no_grad()
-def generate(model, tokenizer, prompts, temperature, seed, longest=256):
+def generate(model, tokenizer, prompts, temperature, seed, longest=256, top_p=1.0):
     """One continuation per prompt (token ids of equal length), up to the end of the turn."""
     generator = torch.Generator().manual_seed(seed)
     ids = torch.tensor(prompts)
@@ -25,7 +25,7 @@ def generate(model, tokenizer, prompts, temperature, seed, longest=256):
         if temperature == 0:
             chosen = logits.argmax(-1)
         else:
-            chosen = torch.multinomial((logits / temperature).softmax(-1), 1, generator=generator)[:, 0]
+            chosen = torch.multinomial(likeliest((logits / temperature).softmax(-1), top_p), 1, generator=generator)[:, 0]
         for row, token in enumerate(chosen.tolist()):
             ended[row] = ended[row] or token in (tokenizer.turn_end, tokenizer.end_of_text)
             if not ended[row]:
@@ -34,6 +34,15 @@ def generate(model, tokenizer, prompts, temperature, seed, longest=256):
             break
         logits = model(chosen[:, None], caches=caches)[:, -1]
     return [tokenizer.decode(tokens) for tokens in out]
+
+
+def likeliest(probabilities, top_p):
+    """The smallest set of tokens that holds top_p of the probability; the others get none."""
+    if top_p >= 1:
+        return probabilities
+    ordered, places = probabilities.sort(dim=-1, descending=True)
+    ordered[ordered.cumsum(-1) - ordered >= top_p] = 0
+    return torch.zeros_like(probabilities).scatter(-1, places, ordered)
 
 
 def main():

@@ -24,7 +24,8 @@ QUESTION_WEIGHT = 0.1  # what a token of a question counts, against 1 for a toke
 
 
 # What is read, in order: (mixture, seed, chats, up to which step).
-CORPORA = (("first", 20, 90_000, 1800), ("second", 21, 42_000, 3200), ("last", 22, 6_000, 3320))
+CORPORA = (("first", 20, 90_000, 1800), ("second", 21, 42_000, 3200), ("last", 22, 6_000, 3320),
+           ("stories", 23, 24_000, 3650))
 
 
 def arguments():
@@ -77,12 +78,14 @@ def reading(tokenizer, options):
 
 
 def learning_rate(step, highest):
-    """High up to step 1200, then three tenths of it, falling to nothing at 3200; a last small hill after that."""
+    """High up to step 1200, then three tenths of it, falling to nothing at 3200; two small hills after that."""
     if step < 1200:
         return highest * min(1.0, (step + 1) / 100)
     if step < 3200:
         return 0.3 * highest * min(1.0, (3200 - step) / 1600)
-    return 0.09 * highest * (3320 - step) / 120
+    if step < 3320:
+        return 0.09 * highest * (3320 - step) / 120
+    return 0.15 * highest * (3650 - step) / 330
 
 
 def loss_of(model, part, device):

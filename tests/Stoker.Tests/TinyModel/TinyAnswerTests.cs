@@ -12,7 +12,7 @@ public sealed class TinyAnswerTests(ITestOutputHelper output) : IDisposable
     [Theory]
     [InlineData("verbs", 120, 90)]
     [InlineData("followups", 60, 80)]
-    [InlineData("memory", 60, 70)]
+    [InlineData("memory", 60, 75)]
     public void HeldOutQuestions_AreAnsweredExactly(string set, int sample, int percent)
     {
         var questions = HeldOut.GetProperty("sets").GetProperty(set).EnumerateArray().Take(sample).ToArray();
@@ -40,11 +40,11 @@ public sealed class TinyAnswerTests(ITestOutputHelper output) : IDisposable
         var grammar = new StoryGrammar(stories.GetProperty("grammar"));
         Assert.All(stories.GetProperty("accepted").EnumerateArray(), story => Assert.True(grammar.Accepts(story.GetString()!)));
         var made = stories.GetProperty("requests").EnumerateArray().Take(40)
-            .Select((request, i) => _runtime.Answer([("user", request.GetString()!)], new SamplerSettings { Temperature = 0.7f, Seed = (uint)i })).ToArray();
+            .Select((request, i) => _runtime.Answer([("user", request.GetString()!)], new SamplerSettings { Temperature = 0.7f, TopP = 0.95f, Seed = (uint)i })).ToArray();
         var accepted = made.Count(grammar.Accepts);
         output.WriteLine($"{accepted} of {made.Length} stories are accepted, {made.Distinct().Count()} are different\n{made[0]}");
         // The model card has the figure of 200; another processor rounds, and so samples, differently.
-        Assert.True(accepted >= 30, $"{accepted} of {made.Length} stories are accepted.");
+        Assert.True(accepted >= 34, $"{accepted} of {made.Length} stories are accepted.");
         Assert.False(grammar.Accepts(stories.GetProperty("accepted")[0].GetString()! + " The end."));
     }
 

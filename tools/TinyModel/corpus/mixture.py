@@ -6,12 +6,13 @@ from . import arithmetic, followups, json_answers, memory, smalltalk, stories, v
 SYSTEM = ("You are a helpful assistant.", "You are Tiny, a small and friendly model.", "Be brief.",
           "You are a friendly assistant.", "Answer in one sentence.", "You are Stoker's tiny model.",
           "You are a helpful assistant that knows Stoker.")
-# The first mixture teaches the language, the second gives more room to what is hard, sums and remembering, and the
-# last polishes what people try first.
+# The first mixture teaches the language, the second gives more room to what is hard, sums and remembering, the
+# third polishes what people try first, and the last makes stories hold together.
 SHARES = {
     "first": {"verbs": 30, "followups": 15, "arithmetic": 19, "smalltalk": 15, "memory": 12, "stories": 10, "json": 3},
     "second": {"verbs": 16, "followups": 9, "arithmetic": 30, "smalltalk": 16, "memory": 20, "stories": 8, "json": 4},
     "last": {"verbs": 10, "followups": 5, "arithmetic": 15, "smalltalk": 30, "memory": 17, "stories": 20, "json": 3},
+    "stories": {"verbs": 9, "followups": 4, "arithmetic": 15, "smalltalk": 16, "memory": 18, "stories": 34, "json": 4},
 }
 
 
