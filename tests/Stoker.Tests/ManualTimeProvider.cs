@@ -42,6 +42,8 @@ internal sealed class ManualTimeProvider : TimeProvider
 
         public bool Change(TimeSpan dueTime, TimeSpan period)
         {
+            // As the real ones.
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(dueTime.TotalMilliseconds, 0xFFFFFFFE);
             lock (time._lock)
             {
                 time._timers.Remove(this);

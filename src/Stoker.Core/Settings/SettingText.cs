@@ -6,6 +6,8 @@ namespace Stoker.Core.Settings;
 /// <summary>Settings as people write them: <c>5m</c>, <c>16MiB</c>, <c>a,b</c>. Each parser throws FormatException with what it expected.</summary>
 public static class SettingText
 {
+    private const double LongestSeconds = 10 * 365 * 86400.0;
+
     private static readonly (string Unit, double Seconds)[] TimeUnits = [("ms", 0.001), ("s", 1), ("m", 60), ("h", 3600), ("d", 86400)];
 
     private static readonly (string Unit, long Bytes)[] SizeUnits =
@@ -24,9 +26,9 @@ public static class SettingText
         var number = unit.Unit is null ? trimmed : trimmed[..^unit.Unit.Length];
         if (!double.TryParse(number, NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var value)
             || !double.IsFinite(value)
-            || Math.Abs(value) > 1e9)
+            || value * (unit.Unit is null ? 1 : unit.Seconds) > LongestSeconds)
         {
-            throw new FormatException($"'{Printable.Short(text)}' is not a duration: write 30s, 5m, 2h, 0 (at once) or -1 (for ever).");
+            throw new FormatException($"'{Printable.Short(text)}' is not a duration of up to ten years: write 30s, 5m, 2h, 0 (at once) or -1 (for ever).");
         }
         if (value < 0) return TimeSpan.FromSeconds(-1);
         return TimeSpan.FromSeconds(value * (unit.Unit is null ? 1 : unit.Seconds));

@@ -9,6 +9,9 @@ namespace Stoker.Engine.Runners;
 /// </summary>
 public sealed class RunnerPool : IAsyncDisposable
 {
+    // Timers take no more than 49 days; a longer keep-alive is waited for in parts.
+    private static readonly TimeSpan LongestWait = TimeSpan.FromDays(1);
+
     private readonly RunnerPoolOptions _options;
     private readonly TimeProvider _time;
     private readonly TurnQueue _turns;
@@ -23,7 +26,7 @@ public sealed class RunnerPool : IAsyncDisposable
     private (ModelManifest Manifest, LoadOptions Options)? _loading;
     private bool _answering;
     private bool _unloading;
-    private DateTimeOffset? _unloadsAt;
+    private (long SinceTimestamp, TimeSpan KeepAlive)? _idle;
 
     public RunnerPool(RunnerPoolOptions options, TimeProvider time)
     {
@@ -65,7 +68,7 @@ public sealed class RunnerPool : IAsyncDisposable
         {
             current = _current;
             _unloading = current is not null;
-            _unloadsAt = null;
+            _idle = null;
         }
         if (current is null) return;
         try
@@ -109,7 +112,7 @@ public sealed class RunnerPool : IAsyncDisposable
         lock (_lock)
         {
             _answering = true;
-            _unloadsAt = null;
+            _idle = null;
         }
     }
 
@@ -124,11 +127,11 @@ public sealed class RunnerPool : IAsyncDisposable
             current = _current;
             if (current is null) return;
             current.Answers++;
-            _unloadsAt = keep < TimeSpan.Zero ? null : _time.GetUtcNow() + keep;
+            _idle = keep < TimeSpan.Zero ? null : (_time.GetTimestamp(), keep);
         }
         NoteIfCrashed(current); // before the next one's turn, so that the third crash is the last
         if (keep == TimeSpan.Zero && _turns.Waiting == 0) await UnloadCurrentAsync();
-        else if (keep >= TimeSpan.Zero) _idleTimer.Change(keep, Timeout.InfiniteTimeSpan);
+        else if (keep >= TimeSpan.Zero) WakeAfter(keep);
     }
 
     /// <summary>Unloads a model (null: whatever is loaded) after its running answer. False: it was not loaded.</summary>
@@ -166,7 +169,7 @@ public sealed class RunnerPool : IAsyncDisposable
                     Threads = current.Report.Threads,
                     ReservedBytes = current.ReservedBytes,
                     Requests = (_answering ? 1 : 0) + waiting,
-                    UnloadsAt = _unloadsAt,
+                    UnloadsAt = _idle is { } idle ? _time.GetUtcNow() + Left(idle) : null,
                     Answers = current.Answers,
                 },
             ];
@@ -200,16 +203,26 @@ public sealed class RunnerPool : IAsyncDisposable
         lock (_lock)
         {
             // Null: an answer is running, and its end sets the clock anew.
-            if (_unloadsAt is not { } at || at > _time.GetUtcNow()) return;
+            if (_idle is not { } idle) return;
+            if (Left(idle) is var left && left > TimeSpan.Zero)
+            {
+                WakeAfter(left);
+                return;
+            }
         }
         if (turn is null)
         {
             // Somebody is about to use it, or to leave without using it.
-            _idleTimer.Change(TimeSpan.FromSeconds(1), Timeout.InfiniteTimeSpan);
+            WakeAfter(TimeSpan.FromSeconds(1));
             return;
         }
         await UnloadCurrentAsync();
     }
+
+    private void WakeAfter(TimeSpan wait) => _idleTimer.Change(wait < LongestWait ? wait : LongestWait, Timeout.InfiniteTimeSpan);
+
+    // By the monotonic clock: a wall clock that is set must neither keep a model for ever nor unload it at once.
+    private TimeSpan Left((long SinceTimestamp, TimeSpan KeepAlive) idle) => idle.KeepAlive - _time.GetElapsedTime(idle.SinceTimestamp);
 
     // Notes a runner's own end, and frees what was held for it as soon as nobody is in the middle of using it.
     private async Task WatchAsync(RunningModel running)

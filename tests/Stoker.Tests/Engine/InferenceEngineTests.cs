@@ -146,6 +146,19 @@ public sealed class InferenceEngineTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task KeepAlive_LongerThanATimerCanWait_IsWaitedForInParts()
+    {
+        await AnswerAsync("a", keepAlive: TimeSpan.FromDays(60));
+        var pid = Pid();
+        Assert.Equal(_time.GetUtcNow().AddDays(60), Assert.Single(_engine.ListLoaded()).UnloadsAt);
+        _time.Advance(TimeSpan.FromDays(59.5));
+        Assert.NotEmpty(_engine.ListLoaded());
+        _time.Advance(TimeSpan.FromDays(0.6));
+        await GoneAsync(pid);
+        await ClearedAsync();
+    }
+
+    [Fact]
     public async Task Unload_WaitsForTheRunningAnswer_NotForThoseThatWait()
     {
         var running = await StartedAsync("a");

@@ -62,6 +62,7 @@ public sealed class SettingNamesTests
     [InlineData("5 minutes")]
     [InlineData("1e300h")]
     [InlineData("NaN")]
+    [InlineData("1000000d")]
     public void ParseDuration_Nonsense_SaysWhatToWrite(string text) =>
         Assert.Contains("5m", Assert.Throws<FormatException>(() => SettingText.ParseDuration(text)).Message, StringComparison.Ordinal);
 
