@@ -42,7 +42,7 @@ public static class RunnerMain
 
         using var requests = new BlockingCollection<ChildRequest>(MaxPending);
         var decode = new Thread(() => DecodeThread(requests, library, reason), maxStackSize: 16 << 20) { Name = "stoker-decode" };
-        var hello = new ChildHello(nonce, RunnerProtocol.Version, library?.Fingerprint ?? "", Environment.ProcessId);
+        var hello = new ChildHello(nonce, RunnerProtocol.Version, library?.Fingerprint ?? "", Environment.ProcessId) { Problem = reason };
         using var link = ParentLink.Connect(
             socketPath,
             hello,

@@ -7,10 +7,13 @@ namespace Stoker.Core.Children;
 /// <summary>The first frame of a child.</summary>
 /// <param name="Nonce">What it was given on standard input.</param>
 /// <param name="Protocol">Version of the messages it speaks.</param>
-/// <param name="Fingerprint">Of the runtime it found (libraries, processor), or why there is none.</param>
+/// <param name="Fingerprint">Of the runtime it found (libraries, processor); empty when there is none.</param>
 /// <param name="ProcessId">Its own.</param>
 public sealed record ChildHello(string Nonce, int Protocol, string Fingerprint, int ProcessId)
 {
+    /// <summary>Why there is no runtime, or null. The child stays to say so to whoever asks it for work.</summary>
+    public string? Problem { get; init; }
+
     /// <summary>Null when the bytes are not such a message.</summary>
     internal static ChildHello? TryRead(ReadOnlySpan<byte> utf8)
     {

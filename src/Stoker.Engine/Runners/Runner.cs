@@ -29,6 +29,9 @@ public sealed class Runner : IAsyncDisposable
     /// <summary>Of the libraries and the processor it runs on.</summary>
     public string Fingerprint => _link.Hello.Fingerprint;
 
+    /// <summary>Why llama.cpp does not load in it, or null.</summary>
+    public string? Problem => _link.Hello.Problem;
+
     /// <summary>The last lines it wrote.</summary>
     public IReadOnlyList<string> LogLines => _link.Log.Lines;
 

@@ -61,9 +61,9 @@ public sealed class HealthEndpoint(DaemonFacts facts, ModelSupply supply, Runner
         try
         {
             await using var child = await Runner.StartAsync(runner, log: null, time, cancellationToken);
-            return child.Fingerprint.Length > 0
-                ? new HealthCheck("runner", HealthState.Ok, $"llama.cpp loads in a child process: {Printable.Short(child.Fingerprint, 300)}")
-                : new HealthCheck("runner", HealthState.Failed, $"A runner starts, but llama.cpp does not load in it. {Printable.Short(string.Join(' ', child.LogLines), 1000)}");
+            return child.Problem is { } problem
+                ? new HealthCheck("runner", HealthState.Failed, Printable.Short(problem, 1000))
+                : new HealthCheck("runner", HealthState.Ok, $"llama.cpp loads in a child process: {Printable.Short(child.Fingerprint, 300)}");
         }
         catch (StokerException exception)
         {
