@@ -1,5 +1,5 @@
+using Stoker.Core.Errors;
 using Stoker.Core.Models;
-using Stoker.Core.Progress;
 
 namespace Stoker.Engine;
 
@@ -13,11 +13,10 @@ public interface IModelSource
     Task<ModelManifest?> FindAsync(string name, CallerTrust trust, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Fetches again what an installed model has lost. Only for callers who may pull; others are told who can.
+    /// Holds the model's files for as long as it is loaded. Fetches nothing: tokens and endpoints travel with a pull and are
+    /// forgotten with it.
     /// </summary>
-    Task FetchMissingAsync(ModelManifest manifest, CallerTrust trust, IProgress<StageProgress> progress, CancellationToken cancellationToken);
-
-    /// <summary>Holds the model's files for as long as it is loaded.</summary>
+    /// <exception cref="StokerException">Corrupt, NotFound: a file is damaged or gone; the message names the pull that brings it back.</exception>
     Task<IModelHold> HoldAsync(ModelManifest manifest, CancellationToken cancellationToken);
 }
 

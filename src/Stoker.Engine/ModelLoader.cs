@@ -14,14 +14,13 @@ namespace Stoker.Engine;
 /// From a model's name to a runner that answers: all the branching and none of the work. Each step reports its stage.
 /// <list type="number">
 /// <item>resolve: what the name means among installed models (<see cref="IModelSource.FindAsync"/>)</item>
-/// <item>fetch what is missing (<see cref="IModelSource.FetchMissingAsync"/>)</item>
-/// <item>hold the files, and let our own reader accept them before llama.cpp sees them</item>
+/// <item>hold the files (<see cref="IModelSource.HoldAsync"/>; fetching is a pull's job), and let our own reader accept them before llama.cpp sees them</item>
 /// <item>make room: what is loaded goes, the budget agrees (<see cref="MemoryLedger"/>)</item>
 /// <item>start a runner (<see cref="Runner.StartAsync"/>)</item>
 /// <item>load (<see cref="Runner.LoadAsync"/>)</item>
 /// <item>warm: a first short answer that nobody sees (<see cref="Runner.WarmAsync"/>)</item>
 /// </list>
-/// Steps 2 to 7 are done by whoever has the pool's turn.
+/// Steps 2 to 6 are done by whoever has the pool's turn.
 /// </summary>
 public sealed class ModelLoader(IModelSource source, RunnerPool pool, MemoryLedger ledger, TimeProvider time)
 {
@@ -29,17 +28,14 @@ public sealed class ModelLoader(IModelSource source, RunnerPool pool, MemoryLedg
     public Task<ModelManifest?> ResolveAsync(string model, CallerTrust trust, CancellationToken cancellationToken) =>
         source.FindAsync(model, trust, cancellationToken);
 
-    /// <summary>Steps 2 to 7, or nothing when that very model is loaded already. Call with the pool's turn.</summary>
+    /// <summary>Steps 2 to 6, or nothing when that very model is loaded already. Call with the pool's turn.</summary>
     /// <exception cref="StokerException">NotFound, Corrupt, Unsupported, OutOfMemory, Unavailable.</exception>
     public async Task<RunningModel> LoadAsync(ModelManifest manifest, GenerationContext context, CancellationToken cancellationToken)
     {
         var progress = context.Progress ?? NoProgress.Instance;
         var options = RequestDefaults.Apply(context.Load, manifest.Defaults, pool.Options.Load);
 
-        // 2. Fetch what is missing.
-        await source.FetchMissingAsync(manifest, context.Trust, progress, cancellationToken);
-
-        // 3. Hold, and read it ourselves.
+        // 2. Hold, and read it ourselves.
         var files = await source.HoldAsync(manifest, cancellationToken);
         var isHeld = true;
         try
@@ -49,10 +45,10 @@ public sealed class ModelLoader(IModelSource source, RunnerPool pool, MemoryLedg
             pool.BeginLoad(manifest, options);
             var model = await AcceptAsync(manifest, files, progress, cancellationToken);
 
-            // 4. Make room.
+            // 3. Make room.
             var memory = await MakeRoomAsync(manifest, model, options, progress, cancellationToken);
 
-            // 5. to 7. Start, load, warm.
+            // 4. to 6. Start, load, warm.
             var loaded = await StartAsync(manifest, model, identity, options, files, memory, progress, cancellationToken);
             isHeld = false; // the running model holds it now
             pool.EndLoad(loaded);

@@ -1,5 +1,4 @@
 using Stoker.Core.Models;
-using Stoker.Core.Progress;
 using Stoker.Engine;
 using Stoker.Supply;
 
@@ -11,12 +10,6 @@ internal sealed class SuppliedModels(ModelSupply supply) : IModelSource
     public Task<IReadOnlyList<ModelManifest>> ListAsync(CancellationToken cancellationToken) => supply.ListAsync(cancellationToken);
 
     public Task<ModelManifest?> FindAsync(string name, CallerTrust trust, CancellationToken cancellationToken) => supply.FindAsync(name, trust, cancellationToken);
-
-    /// <summary>
-    /// Nothing: tokens and endpoints come with a pull and are forgotten with it, so only a pull can fetch. Holding a model that lost
-    /// a file says which pull.
-    /// </summary>
-    public Task FetchMissingAsync(ModelManifest manifest, CallerTrust trust, IProgress<StageProgress> progress, CancellationToken cancellationToken) => Task.CompletedTask;
 
     public async Task<IModelHold> HoldAsync(ModelManifest manifest, CancellationToken cancellationToken) =>
         new Hold(await supply.HoldAsync(manifest, cancellationToken));

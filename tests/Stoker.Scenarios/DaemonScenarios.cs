@@ -109,6 +109,23 @@ public sealed class DaemonScenarios(ScenarioHub hub)
     }
 
     [Fact]
+    public async Task OwnerOnItsWayDown_CommandStartsADaemonOnceItIsGone()
+    {
+        await using var home = hub.NewHome();
+        using var owner = OwnerLock.TryAcquire(home.Paths);
+        Assert.NotNull(owner);
+
+        await using var list = home.StartStoker("ls");
+        await home.EventuallyAsync(() => IsServing(home), "no daemon was started");
+        await home.EventuallyAsync(() => !IsServing(home), "the daemon waits on for a home that is owned");
+        owner.Dispose();
+
+        var ended = (await list.EndAsync(TimeSpan.FromSeconds(20))).Expect(0);
+        Assert.Contains("started stoker in the background", ended.Error, StringComparison.Ordinal);
+        Assert.Single(home.Processes());
+    }
+
+    [Fact]
     public async Task DetachAndStop()
     {
         await using var home = hub.NewHome();
@@ -185,4 +202,6 @@ public sealed class DaemonScenarios(ScenarioHub hub)
         }
         (await home.StokerAsync("health")).Expect(0);
     }
+
+    private static bool IsServing(StokerHome home) => home.Processes().Any(static process => process.Command.Contains(" serve ", StringComparison.Ordinal));
 }

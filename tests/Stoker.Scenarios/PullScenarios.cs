@@ -34,6 +34,19 @@ public sealed class PullScenarios(ScenarioHub hub)
     }
 
     [Fact]
+    public async Task Run_AfterAFileOfTheModelWasLost_FetchesItAgain()
+    {
+        await using var home = hub.NewHome();
+        (await home.StokerAsync("pull", "qwen2.5:0.5b")).Expect(0);
+        var blob = Assert.Single(Directory.GetFiles(home.Paths.Blobs, "*", SearchOption.AllDirectories));
+
+        File.Delete(blob);
+        (await home.StokerAsync("run", "qwen2.5:0.5b", "Hello", "-n", "4")).Expect(0);
+
+        Assert.True(File.Exists(blob));
+    }
+
+    [Fact]
     public async Task Pull_UnknownModel_IsNotFound()
     {
         await using var home = hub.NewHome();

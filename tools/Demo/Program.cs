@@ -7,6 +7,9 @@ if (args is not [var program] || !File.Exists(program))
     return 2;
 }
 
+// What the caller has set for a Stoker of their own (a key, a home, a token, a proxy) is not for this one, nor for our own client.
+foreach (var name in Environment.GetEnvironmentVariables().Keys.Cast<string>().Where(IsOfTheCaller)) Environment.SetEnvironmentVariable(name, null);
+
 using var interrupted = new CancellationTokenSource();
 Console.CancelKeyPress += (_, pressed) =>
 {
@@ -28,3 +31,6 @@ finally
 {
     Directory.Delete(folder, recursive: true);
 }
+
+static bool IsOfTheCaller(string name) =>
+    name.StartsWith("STOKER_", StringComparison.Ordinal) || name.StartsWith("HF_", StringComparison.Ordinal) || name.EndsWith("_PROXY", StringComparison.OrdinalIgnoreCase);

@@ -53,7 +53,7 @@ internal sealed class Tour(string program, string folder)
 
     private async Task<FakeHubServer> PublishAsync(CancellationToken cancellationToken)
     {
-        var checkpoint = Path.Combine(Path.GetDirectoryName(program)!, "..", "models", "tiny");
+        var checkpoint = Checkpoint();
         var prefix = Path.Combine(folder, "tiny-Q8_0");
         var parts = HuggingFaceToGguf.Prepare(new HuggingFaceFolder(checkpoint), GgmlType.Q8_0, "Stoker tiny").WriteSplit(prefix, 2);
         var hub = await FakeHubServer.StartAsync(new FakeHubOptions { Root = Path.Combine(folder, "hub") }, cancellationToken);
@@ -78,6 +78,17 @@ internal sealed class Tour(string program, string folder)
         }
         Console.WriteLine();
         return process.ExitCode;
+    }
+
+    /// <summary>The trained model as it is kept in the repository in which the program was built.</summary>
+    private string Checkpoint()
+    {
+        for (var above = Path.GetDirectoryName(Path.GetFullPath(program)); above is not null; above = Path.GetDirectoryName(above))
+        {
+            var checkpoint = Path.Combine(above, "models", "tiny");
+            if (File.Exists(Path.Combine(checkpoint, "model.safetensors"))) return checkpoint;
+        }
+        throw new InvalidOperationException($"{program} does not lie in the repository, whose models/tiny the tour serves.");
     }
 
     private static int FreePort()

@@ -43,17 +43,33 @@ public sealed class DaemonStarter(DaemonStart start, DaemonClient client, TimePr
         if (await client.TryVersionAsync(cancellationToken) is not null) return null;
 
         var logOffset = LogTail.Length(start.Paths.DaemonLog);
-        using var process = Spawn();
-        var words = process.StandardError.ReadToEndAsync(cancellationToken);
-        process.StandardInput.Close();
-        while (true)
+        var process = Spawn();
+        try
         {
-            if (await client.TryVersionAsync(cancellationToken) is { } version)
-                return version.Pid == process.Id ? new StartedDaemon(process.Id, start.Paths.DaemonLog) : null;
-            // One that finds the home owned leaves with this code: the owner is on its way up or down, so go on asking.
-            if (process.HasExited && process.ExitCode != BackgroundExit.OwnedAlready) throw await EndedAsync(process.ExitCode, words, logOffset);
-            if (time.GetElapsedTime(begun) > Patience) throw TooSlow(process, logOffset);
-            await Task.Delay(Poll, time, cancellationToken);
+            var words = process.StandardError.ReadToEndAsync(cancellationToken);
+            while (true)
+            {
+                if (await client.TryVersionAsync(cancellationToken) is { } version)
+                    return version.Pid == process.Id ? new StartedDaemon(process.Id, start.Paths.DaemonLog) : null;
+                if (process.HasExited)
+                {
+                    if (process.ExitCode != BackgroundExit.OwnedAlready) throw await EndedAsync(process.ExitCode, words, logOffset);
+                    // It found the home owned. The owner is on its way up, so go on asking; or down, and then start once more.
+                    if (!OwnerLock.IsHeld(start.Paths))
+                    {
+                        await words;
+                        process.Dispose();
+                        process = Spawn();
+                        words = process.StandardError.ReadToEndAsync(cancellationToken);
+                    }
+                }
+                if (time.GetElapsedTime(begun) > Patience) throw TooSlow(process, logOffset);
+                await Task.Delay(Poll, time, cancellationToken);
+            }
+        }
+        finally
+        {
+            process.Dispose();
         }
     }
 
@@ -99,7 +115,9 @@ public sealed class DaemonStarter(DaemonStart start, DaemonClient client, TimePr
         OwnProcess.KeepDescriptorsFromChildren();
         try
         {
-            return Process.Start(request)!;
+            var process = Process.Start(request)!;
+            process.StandardInput.Close();
+            return process;
         }
         catch (Win32Exception problem)
         {

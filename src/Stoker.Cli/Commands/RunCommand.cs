@@ -3,6 +3,7 @@ using Stoker.Cli.Client;
 using Stoker.Cli.Output;
 using Stoker.Core.Errors;
 using Stoker.Core.Models;
+using Stoker.Server.Admin.Contracts;
 using Stoker.Server.OpenAi.Contracts;
 
 namespace Stoker.Cli.Commands;
@@ -68,14 +69,19 @@ public static class RunCommand
         return text.ToString().TrimEnd('\n', '\r');
     }
 
-    /// <summary>The name under which the model is installed, after fetching it when it is not.</summary>
+    /// <summary>The name under which the model is installed, after fetching it when it is not, or not whole.</summary>
     private static async Task<string> FindOrFetchAsync(CliContext context, DaemonClient client, string name, RunOptions options, TimeLine time, CancellationToken cancellationToken)
     {
-        if (await client.TryShowAsync(name, cancellationToken) is { } installed && IsFrom(installed.Summary.Source, options.Source)) return installed.Summary.Name;
+        if (await client.TryShowAsync(name, cancellationToken) is { } installed && IsFrom(installed.Summary.Source, options.Source) && !IsToFetchAgain(installed))
+            return installed.Summary.Name;
         var job = await new PullFlow(context, client, options.Source).FetchAsync(name, cancellationToken);
         time.Take(job.Progress);
         return job.Result ?? name;
     }
+
+    /// <summary>A pulled model that lost a file. One used in place has no source to come from again; loading it says what is wrong.</summary>
+    private static bool IsToFetchAgain(ModelReport installed) =>
+        installed.Problem is not null && installed.Summary.Source is not (ModelSourceKind.File or ModelSourceKind.Builtin);
 
     private static bool IsFrom(ModelSourceKind kind, string? source) => source switch
     {

@@ -1,5 +1,4 @@
 using Stoker.Core.Models;
-using Stoker.Core.Progress;
 using Stoker.Engine;
 
 namespace Stoker.Tests.Engine;
@@ -24,8 +23,6 @@ internal sealed class FileModelSource : IModelSource
 
     public Task<ModelManifest?> FindAsync(string name, CallerTrust trust, CancellationToken cancellationToken) =>
         Task.FromResult(_models.TryGetValue(name, out var model) ? model.Manifest : null);
-
-    public Task FetchMissingAsync(ModelManifest manifest, CallerTrust trust, IProgress<StageProgress> progress, CancellationToken cancellationToken) => Task.CompletedTask;
 
     public Task<IModelHold> HoldAsync(ModelManifest manifest, CancellationToken cancellationToken)
     {
