@@ -103,7 +103,8 @@ public sealed class ModelLoader(IModelSource source, RunnerPool pool, MemoryLedg
         Runner? runner = null;
         try
         {
-            runner = await Runner.StartAsync(pool.Options.Start, pool.Options.Log, time, cancellationToken);
+            Action<string>? log = pool.Options.Log is { } told ? line => told(manifest.Name, line) : null;
+            runner = await Runner.StartAsync(pool.Options.Start, log, time, cancellationToken);
             var command = new LoadCommand { Paths = files.WeightPaths, ContextTokens = options.ContextTokens, Threads = options.Threads, Repack = options.Repack };
             var report = await runner.LoadAsync(command, fraction => step.Progress((long)(fraction * model.SizeBytes), model.SizeBytes), cancellationToken);
             await runner.WarmAsync(cancellationToken);

@@ -161,7 +161,7 @@ public sealed class StokerServer : IAsyncDisposable
             QueueLength = options.QueueLength,
             KeepAlive = options.KeepAlive,
             Load = new LoadOptions { ContextTokens = options.ContextTokens, Threads = options.Threads },
-            Log = line => _runnerLog.Write(_engine.ListLoaded() is [var loaded, ..] ? loaded.Name : "-", line),
+            Log = _runnerLog.Write,
         };
         return new InferenceEngine(new SuppliedModels(_supply), new MemoryLedger(new SystemMemoryGauge()), pool, start.Time);
     }

@@ -199,5 +199,7 @@ public static class ReferenceParser
         return found;
     }
 
-    private static StokerException Refuse(string text, string reason) => SafeName.Refuse(text, reason);
+    // An address is told without its query, which may sign it.
+    private static StokerException Refuse(string text, string reason) =>
+        SafeName.Refuse(text.Contains("://", StringComparison.Ordinal) ? text.Split('?')[0] : text, reason);
 }

@@ -74,7 +74,7 @@ public sealed class RunnerPool : IAsyncDisposable
         try
         {
             await current.DisposeAsync();
-            _options.Log?.Invoke($"Unloaded {current.Manifest.Name} (runner {current.Runner.ProcessId}).");
+            _options.Log?.Invoke(current.Manifest.Name, $"Unloaded {current.Manifest.Name} (runner {current.Runner.ProcessId}).");
         }
         finally
         {
@@ -95,7 +95,7 @@ public sealed class RunnerPool : IAsyncDisposable
             if (loaded is null) return;
             _current = loaded;
         }
-        _options.Log?.Invoke($"Loaded {loaded.Manifest.Name}: {loaded.Report.Description}, context {loaded.Report.ContextTokens}, {loaded.Report.Threads} threads, {loaded.Report.LoadMs:0} ms (runner {loaded.Runner.ProcessId}).");
+        _options.Log?.Invoke(loaded.Manifest.Name, $"Loaded {loaded.Manifest.Name}: {loaded.Report.Description}, context {loaded.Report.ContextTokens}, {loaded.Report.Threads} threads, {loaded.Report.LoadMs:0} ms (runner {loaded.Runner.ProcessId}).");
         Keep(WatchAsync(loaded));
     }
 
@@ -103,7 +103,7 @@ public sealed class RunnerPool : IAsyncDisposable
     public void NoteCrash(ModelManifest manifest, string reason)
     {
         _crashes.Note(manifest.Name, reason);
-        _options.Log?.Invoke(reason);
+        _options.Log?.Invoke(manifest.Name, reason);
     }
 
     /// <summary>An answer begins. Call with the turn.</summary>
@@ -255,7 +255,7 @@ public sealed class RunnerPool : IAsyncDisposable
             done =>
             {
                 lock (_lock) _housekeeping.Remove(done);
-                if (done.Exception is { } error) _options.Log?.Invoke($"Housekeeping failed: {error.GetBaseException().Message}");
+                if (done.Exception is { } error) _options.Log?.Invoke("-", $"Housekeeping failed: {error.GetBaseException().Message}");
             },
             CancellationToken.None,
             TaskContinuationOptions.ExecuteSynchronously,

@@ -1,3 +1,5 @@
+using Stoker.Core.Settings;
+
 namespace Stoker.Engine.Runners;
 
 /// <summary>How runner processes are started.</summary>
@@ -17,9 +19,11 @@ public sealed record RunnerStart
 
     /// <summary>
     /// What a runner's .NET is told: no second GC thread, a small nursery, no profiling tier. Its managed part moves a few
-    /// kilobytes a token; everything big is llama.cpp's.
+    /// kilobytes a token; everything big is llama.cpp's. And what it is not told: it parses files of strangers, so it gets no key,
+    /// no token and no way to a hub (null takes a variable away).
     /// </summary>
-    public static IReadOnlyDictionary<string, string?> LeanEnvironment { get; } = new Dictionary<string, string?>
+    public static IReadOnlyDictionary<string, string?> LeanEnvironment { get; } = new Dictionary<string, string?>(
+        CallerEnvironment.Variables.Append(SettingNames.ApiKeys.Variable).Select(static name => KeyValuePair.Create(name, (string?)null)))
     {
         ["DOTNET_gcServer"] = "0",
         ["DOTNET_gcConcurrent"] = "0",

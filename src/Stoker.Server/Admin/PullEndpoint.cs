@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Stoker.Core.Errors;
 using Stoker.Core.Jobs;
@@ -44,8 +46,7 @@ public sealed class PullEndpoint
         var access = PullAccessMapping.AccessOf(request, call.Trust, _options);
         if (reference is FileReference && call.Trust != CallerTrust.Owner)
             throw new StokerException(ErrorKind.Forbidden, "Only the daemon's own user and root may name files.");
-        var key = new PullKey(reference.Canonical, call.Trust, request with { Reference = "" });
-        var job = _jobs.Start("pull", reference.ToString(), context => PullAsync(context, reference, access), key);
+        var job = _jobs.Start("pull", reference.ToString(), context => PullAsync(context, reference, access), KeyOf(request, reference, call.Trust));
         await JsonResponse.WriteAsync(call.Http, job, AdminJson.Default.JobSnapshot, status: 202);
     }
 
@@ -66,8 +67,12 @@ public sealed class PullEndpoint
         }
     }
 
-    /// <summary>Equal keys mean the same work: the same bytes, asked for with the same rights.</summary>
-    private sealed record PullKey(string Reference, CallerTrust Trust, PullRequest Request);
+    /// <summary>
+    /// Equal keys mean the same work: the same bytes, asked for with the same rights. A digest, since the table remembers keys longer
+    /// than a job may remember its token.
+    /// </summary>
+    public static string KeyOf(PullRequest request, ModelReference reference, CallerTrust trust) =>
+        $"{trust}:{Convert.ToHexStringLower(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(request with { Reference = reference.Canonical }, AdminJson.Default.PullRequest)))}";
 
     /// <summary>Passes progress on and counts what is fetched: each file's bytes beyond those it began with.</summary>
     private sealed class CountedFetch(IProgress<StageProgress> next, MetricCounter counter) : IProgress<StageProgress>

@@ -123,8 +123,11 @@ internal sealed class FrontApplication(RouteTable routes, HttpOptions options, H
     {
         if (exception is OperationCanceledException) return;
         if (exception is not StokerException known) HttpLog.Defect(logger, Method(context), route, exception);
-        else if (ErrorMapping.Of(known.Kind).Status >= 500) HttpLog.Failed(logger, Method(context), route, known.Kind.ToString(), known.Message);
+        else if (ErrorMapping.Of(known.Kind).Status >= 500) HttpLog.Failed(logger, LevelOf(known.Kind), Method(context), route, known.Kind.ToString(), known.Message);
     }
+
+    // A full queue is a busy day, not a fault: clients that come back at once would fill the log.
+    private static LogLevel LevelOf(ErrorKind kind) => kind == ErrorKind.Busy ? LogLevel.Debug : LogLevel.Warning;
 
     private static string Method(DefaultHttpContext context) => Printable.Short(context.Request.Method, 20);
 }

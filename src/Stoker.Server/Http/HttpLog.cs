@@ -17,8 +17,8 @@ internal static partial class HttpLog
     [LoggerMessage(EventId = 5103, Level = LogLevel.Error, Message = "A defect ended {Method} {Route}")]
     public static partial void Defect(ILogger logger, string method, string route, Exception exception);
 
-    [LoggerMessage(EventId = 5104, Level = LogLevel.Warning, Message = "{Method} {Route} failed with {Kind}: {Problem}")]
-    public static partial void Failed(ILogger logger, string method, string route, string kind, string problem);
+    [LoggerMessage(EventId = 5104, Message = "{Method} {Route} failed with {Kind}: {Problem}")]
+    public static partial void Failed(ILogger logger, LogLevel level, string method, string route, string kind, string problem);
 
     [LoggerMessage(EventId = 5105, Level = LogLevel.Warning, Message = "Connections were cut that had not ended {Seconds} s after the stop began")]
     public static partial void CutConnections(ILogger logger, double seconds);

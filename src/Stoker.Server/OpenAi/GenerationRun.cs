@@ -19,11 +19,13 @@ internal readonly record struct RunStep(GenerationEvent? Event, StageProgress? P
 /// </summary>
 internal sealed class GenerationRun(IInferenceEngine engine, GenerationMetrics metrics, TimeProvider time)
 {
+    private const string UnknownModel = "(unknown)";
+
     /// <exception cref="StokerException">As <see cref="IInferenceEngine.GenerateAsync"/>; NotFound has OpenAI's words.</exception>
     public async IAsyncEnumerable<RunStep> StepsAsync(GenerationCall call, CallerTrust trust, TimeSpan heartbeat, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var started = Stopwatch.GetTimestamp();
-        var model = call.Model;
+        var model = await LabelOfAsync(call.Model, trust, cancellationToken);
         // One place: it says "look at the board", which keeps the latest of every stage however slow we are.
         var told = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
         var board = new StageBoard { Changed = () => told.Writer.TryWrite(true) };
@@ -67,8 +69,20 @@ internal sealed class GenerationRun(IInferenceEngine engine, GenerationMetrics m
             await leaving.CancelAsync();
             await next.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
             await events.DisposeAsync();
-            // A name that nothing has is no label: clients can invent any number.
-            if (outcome.Length > 0) metrics.Failed(outcome == nameof(ErrorKind.NotFound) ? "(unknown)" : model, outcome);
+            if (outcome.Length > 0) metrics.Failed(model, outcome);
+        }
+    }
+
+    /// <summary>The own name of a model that is here. What a client writes is no label: it can invent any number of names.</summary>
+    private async Task<string> LabelOfAsync(string model, CallerTrust trust, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return (await engine.FindAsync(model, trust, cancellationToken))?.Name ?? UnknownModel;
+        }
+        catch (StokerException)
+        {
+            return UnknownModel; // the engine is about to say the same
         }
     }
 

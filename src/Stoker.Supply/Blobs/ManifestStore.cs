@@ -63,7 +63,7 @@ public sealed class ManifestStore
             var path = PathOf(manifest);
             var before = all.GetValueOrDefault(path);
             var aliases = manifest.Aliases.Concat(before?.Aliases ?? []).Where(alias => alias != manifest.Name).Distinct(StringComparer.OrdinalIgnoreCase);
-            var written = manifest with { Aliases = [.. aliases] };
+            var written = manifest with { Aliases = [.. aliases], Files = [.. manifest.Files.Select(WithoutQueries)] };
             Save(path, written);
             foreach (var (otherPath, other) in all.ToArray())
             {
@@ -101,6 +101,10 @@ public sealed class ManifestStore
                 .Where(static file => file.Digest is not null).Select(static file => file.Digest!.Value).ToHashSet();
         }
     }
+
+    // A query may sign its address, or hold a key under whatever name; a pull brings its own, so none is written down.
+    private static ManifestFile WithoutQueries(ManifestFile file) =>
+        file with { Origins = [.. file.Origins.Select(static address => new Uri(address.GetLeftPart(UriPartial.Path)))] };
 
     private void Save(string path, ModelManifest manifest)
     {

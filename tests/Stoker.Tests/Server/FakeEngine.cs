@@ -58,7 +58,9 @@ internal sealed class FakeEngine : IInferenceEngine
         Task.FromResult<IReadOnlyList<ModelManifest>>([Manifest("tiny"), Manifest("gated"), Manifest("hf:org/repo:Q4_K_M")]);
 
     public Task<ModelManifest?> FindAsync(string model, CallerTrust trust, CancellationToken cancellationToken) =>
-        Task.FromResult(model is "tiny" or "gated" or "hf:org/repo:Q4_K_M" || (model == Path && trust == CallerTrust.Owner) ? Manifest(model) : null);
+        model.StartsWith("hf:..", StringComparison.Ordinal)
+            ? throw new StokerException(ErrorKind.InvalidInput, "That is no name of a model.")
+            : Task.FromResult(model is "tiny" or "gated" or "hf:org/repo:Q4_K_M" || (model == Path && trust == CallerTrust.Owner) ? Manifest(model) : null);
 
     public async IAsyncEnumerable<GenerationEvent> GenerateAsync(
         string model, GenerationRequest request, GenerationContext context, [EnumeratorCancellation] CancellationToken cancellationToken)

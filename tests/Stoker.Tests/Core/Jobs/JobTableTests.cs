@@ -29,6 +29,22 @@ public sealed class JobTableTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Start_WorkThatEnded_IsNotKeptByItsJob()
+    {
+        var (id, secret) = StartWithSecret();
+        await _table.WaitAsync(id, None);
+        // The thread that ran it may still be on its way out.
+        Assert.True(SpinWait.SpinUntil(
+            () =>
+            {
+                GC.Collect();
+                return !secret.IsAlive;
+            },
+            TimeSpan.FromSeconds(10)));
+        Assert.Equal(JobState.Done, _table.Get(id)!.State);
+    }
+
+    [Fact]
     public async Task Start_WorkThatFails_KeepsKindAndMessage()
     {
         var job = _table.Start("pull", "x", static _ => throw new StokerException(ErrorKind.OutOfSpace, "12 of 10 bytes"));
@@ -278,5 +294,17 @@ public sealed class JobTableTests : IAsyncDisposable
             if (snapshot.State == state) return;
         }
         Assert.Fail($"Job {id} never was {state}.");
+    }
+
+    [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
+    private (string Id, WeakReference Secret) StartWithSecret()
+    {
+        var secret = new object();
+        var job = _table.Start("pull", "x", async _ =>
+        {
+            await Task.Yield();
+            GC.KeepAlive(secret);
+        }, "key");
+        return (job.Id, new WeakReference(secret));
     }
 }

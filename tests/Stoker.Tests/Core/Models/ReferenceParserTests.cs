@@ -63,6 +63,14 @@ public sealed class ReferenceParserTests
         Assert.Contains("secret", reference.Canonical, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Refusal_OfASignedAddress_HasNoQuery()
+    {
+        var refused = Assert.Throws<StokerException>(() => ModelReference.Parse("http://example.org/a.gguf?X-Amz-Signature=secret", Places));
+        Assert.Contains("example.org/a.gguf", refused.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("secret", refused.Message, StringComparison.Ordinal);
+    }
+
     public static TheoryData<string, string> Hostile() => new()
     {
         { "", "empty" },

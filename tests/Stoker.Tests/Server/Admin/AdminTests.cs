@@ -125,9 +125,46 @@ public sealed class AdminTests : IAsyncLifetime
         await WatchAsync((await PullAsync("hf:org/none")).Id);
         foreach (var path in (string[])[AdminRoutes.Jobs, AdminRoutes.Status, AdminRoutes.Config, AdminRoutes.Models, "/metrics"])
             Assert.DoesNotContain(ServerHarness.Token, await _harness.Unix.GetStringAsync(path), StringComparison.Ordinal);
-        Assert.DoesNotContain(ServerHarness.Token, _harness.Log, StringComparison.Ordinal);
-        foreach (var file in Directory.EnumerateFiles(_harness.Paths.Home, "*", SearchOption.AllDirectories).Where(static file => new FileInfo(file).Length < 1 << 20 && !file.EndsWith(".sock", StringComparison.Ordinal)))
-            Assert.DoesNotContain(ServerHarness.Token, await File.ReadAllTextAsync(file), StringComparison.Ordinal);
+        await AssertNowhereAsync(ServerHarness.Token);
+    }
+
+    [Fact]
+    public async Task Signature_OfAPulledAddress_IsSeenNowhere()
+    {
+        const string query = "?X-Amz-Signature=SECRET123&token=SECRET123&mykey=SECRET123";
+        var gate = new HubGate(10_000);
+        _harness.Hub.Publisher.Plain("big.gguf", _harness.Model("big.gguf")[0]);
+        _harness.Hub.Faults.Add(new HubFault { Path = "/files/big.gguf", Gate = gate });
+        var job = await PullAsync($"{_harness.Hub.Url}files/big.gguf{query}");
+        await gate.Reached.WaitAsync(TimeSpan.FromSeconds(20));
+        await AssertNowhereAsync("SECRET123"); // partial file and journal
+        gate.Open();
+        var end = (await WatchAsync(job.Id))[^1];
+        Assert.True(end.State == JobState.Done, end.Failure?.Message);
+        Assert.Equal(JobState.Failed, (await WatchAsync((await PullAsync($"{_harness.Hub.Url}files/none.gguf{query}")).Id))[^1].State);
+        Assert.NotEmpty(Directory.EnumerateFiles(Path.Combine(_harness.Paths.Home, "manifests"), "*.json", SearchOption.AllDirectories));
+        await AssertNowhereAsync("SECRET123");
+        foreach (var path in (string[])[AdminRoutes.Jobs, AdminRoutes.Models, AdminRoutes.ModelShowOf(end.Result!)])
+            Assert.DoesNotContain("SECRET123", await _harness.Unix.GetStringAsync(path), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void KeyOf_SameRights_IsEqualAndHoldsNoToken()
+    {
+        var request = new PullRequest { Reference = "hf:a/b", Access = new() { HuggingFaceToken = "hf_one" } };
+        string Key(PullRequest asked, CallerTrust trust = CallerTrust.Owner) => PullEndpoint.KeyOf(asked, ModelReference.Parse(asked.Reference, ReferencePlaces.Nowhere), trust);
+        Assert.Equal(Key(request), Key(request with { Reference = "a/b", Access = new() { HuggingFaceToken = "hf_one" } }));
+        Assert.NotEqual(Key(request), Key(request with { Access = new() { HuggingFaceToken = "hf_two" } }));
+        Assert.NotEqual(Key(request), Key(request with { Reference = "hf:a/c" }));
+        Assert.NotEqual(Key(request), Key(request, CallerTrust.Group));
+        Assert.DoesNotContain("hf_one", Key(request), StringComparison.Ordinal);
+    }
+
+    private async Task AssertNowhereAsync(string secret)
+    {
+        Assert.DoesNotContain(secret, _harness.Log, StringComparison.Ordinal);
+        foreach (var file in Directory.EnumerateFiles(_harness.Paths.Home, "*", SearchOption.AllDirectories).Where(static file => new FileInfo(file).Length < 1 << 20 && Path.GetExtension(file) is not (".sock" or ".lock")))
+            Assert.DoesNotContain(secret, await File.ReadAllTextAsync(file), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -144,6 +144,17 @@ public sealed class RefusedRequestsTests : IAsyncLifetime
     }
 
     [Theory]
+    [InlineData("hf:../invented", "InvalidInput")]
+    [InlineData("invented", "NotFound")]
+    public async Task Model_Invented_IsNoLabelOfAMetric(string model, string outcome)
+    {
+        await ChatAsync($"{{\"model\":\"{model}\",{Hi}}}");
+        var metrics = await _server.Tcp.GetStringAsync("/metrics");
+        Assert.DoesNotContain("invented", metrics, StringComparison.Ordinal);
+        Assert.Contains($"stoker_answers_total{{model=\"(unknown)\",outcome=\"{outcome}\"}} 1", metrics, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("{\"context_tokens\":512}")]
     [InlineData("{\"threads\":2}")]
     [InlineData("{\"keep_alive_s\":-1}")]

@@ -118,6 +118,15 @@ public sealed class ManifestStoreTests : IDisposable
     }
 
     [Fact]
+    public void Write_SignedOrigin_LosesItsQuery()
+    {
+        var manifest = Manifest("hf:org/a:Q4_0");
+        var signed = manifest with { Files = [manifest.Files[0] with { Origins = [new Uri("https://h/a.gguf?X-Amz-Signature=SECRET123&key=SECRET123")] }] };
+        new ManifestStore(_home.Path).Write(signed);
+        Assert.Equal("https://h/a.gguf", Assert.Single(new ManifestStore(_home.Path).Find("hf:org/a:Q4_0")!.Files[0].Origins).AbsoluteUri);
+    }
+
+    [Fact]
     public void List_ManifestUnderAnotherModelsPath_IsNotBelieved()
     {
         var store = new ManifestStore(_home.Path);
