@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace Stoker.Native.Libc;
 
@@ -29,6 +30,22 @@ public readonly record struct FileStamp(
             if (errno is (int)Errno.NoEntry or notADirectory) return null;
             throw new LibcException("statx", path, errno);
         }
+        return From(stat);
+    }
+
+    /// <summary>Of an open file.</summary>
+    /// <exception cref="LibcException">It cannot be asked.</exception>
+    public static unsafe FileStamp Read(SafeFileHandle file)
+    {
+        const int emptyPath = 0x1000;
+        const uint basicStats = 0x7ff;
+        LibcNative.StatX stat;
+        if (LibcNative.statx(file, "", emptyPath, basicStats, &stat) != 0) throw LibcException.Last("statx", "an open file");
+        return From(stat);
+    }
+
+    private static FileStamp From(in LibcNative.StatX stat)
+    {
         const int formatMask = 0xF000, regular = 0x8000;
         return new FileStamp(
             (long)stat.Size,

@@ -65,6 +65,45 @@ public static unsafe class Files
         _ = LibcNative.sync_file_range(file, offset, length, write);
     }
 
+    /// <summary>
+    /// Gives a part of the file its disk blocks, beyond the file's end too, without changing what is read from it: writing there, also
+    /// through a mapping, cannot run out of space then. False: this file system has no such thing.
+    /// </summary>
+    /// <exception cref="LibcException">NoSpace among others.</exception>
+    public static bool TryReserve(SafeFileHandle file, string path, long offset, long length)
+    {
+        const int keepSize = 1; // FALLOC_FL_KEEP_SIZE
+        while (LibcNative.fallocate(file, keepSize, offset, length) != 0)
+        {
+            var errno = Marshal.GetLastPInvokeError();
+            if ((Errno)errno == Errno.Interrupted) continue;
+            return (Errno)errno == Errno.NotSupported ? false : throw new LibcException("fallocate", path, errno);
+        }
+        return true;
+    }
+
+    /// <summary>Creates a file without a name (O_TMPFILE), 0600: it is gone with its last handle. Null: this file system has no such thing.</summary>
+    /// <exception cref="LibcException">AccessDenied, ReadOnlyFileSystem, NoEntry ...</exception>
+    public static SafeFileHandle? TryCreateUnnamed(string folder)
+    {
+        const int readWrite = 2, temporaryFile = 0x410000, closeOnExec = 0x80000, isDirectory = 21;
+        var fd = LibcNative.open(folder, readWrite | temporaryFile | closeOnExec, 0x180 /* 0600 */);
+        if (fd >= 0) return new SafeFileHandle(fd, ownsHandle: true);
+        var errno = Marshal.GetLastPInvokeError();
+        // Kernels and file systems without O_TMPFILE see a folder opened for writing.
+        return errno == isDirectory || (Errno)errno is Errno.NotSupported or Errno.InvalidArgument ? null : throw new LibcException("open(O_TMPFILE)", folder, errno);
+    }
+
+    /// <summary>Opens for reading and writing, following no link and taking no lock.</summary>
+    /// <param name="create">Create it, 0600; it must not exist yet.</param>
+    /// <exception cref="LibcException">NoEntry, Exists, AccessDenied, NoSpace ...</exception>
+    public static SafeFileHandle OpenForUpdate(string path, bool create)
+    {
+        const int readWrite = 2, createNew = 0xC0, closeOnExec = 0x80000, noFollow = 0x20000;
+        var fd = LibcNative.open(path, readWrite | closeOnExec | noFollow | (create ? createNew : 0), 0x180 /* 0600 */);
+        return fd >= 0 ? new SafeFileHandle(fd, ownsHandle: true) : throw LibcException.Last("open", path);
+    }
+
     /// <summary>Makes an empty file share another's blocks (ioctl FICLONE). False: this file system, or this pair of files, cannot.</summary>
     public static bool TryReflink(SafeFileHandle source, SafeFileHandle target)
     {

@@ -68,6 +68,10 @@ internal static unsafe partial class LibcNative
     [LibraryImport(Libc, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int statx(int dirfd, string pathname, int flags, uint mask, StatX* statxbuf);
 
+    // The same of an open file (AT_EMPTY_PATH)
+    [LibraryImport(Libc, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int statx(SafeFileHandle dirfd, string pathname, int flags, uint mask, StatX* statxbuf);
+
     // uid_t geteuid(void);
     [LibraryImport(Libc)]
     internal static partial uint geteuid();

@@ -28,13 +28,15 @@ public enum DecodeResult
 /// </summary>
 public sealed unsafe class LlamaContext : SafeHandleZeroOrMinusOneIsInvalid
 {
+    private readonly LlamaLibrary _library;
     private readonly LlamaModel _model;
     private readonly int* _abort;
     private nint _memory;
 
-    private LlamaContext(LlamaModel model, int* abort)
+    private LlamaContext(LlamaLibrary library, LlamaModel model, int* abort)
         : base(ownsHandle: true)
     {
+        _library = library;
         _model = model;
         _abort = abort;
         VocabularySize = model.VocabularySize;
@@ -44,6 +46,9 @@ public sealed unsafe class LlamaContext : SafeHandleZeroOrMinusOneIsInvalid
 
     /// <summary>Tokens it really holds (llama.cpp rounds up to 256).</summary>
     public int ContextTokens => (int)LlamaNative.llama_n_ctx(this);
+
+    /// <summary>Tokens that each sequence has room for.</summary>
+    public int SequenceTokens => (int)LlamaNative.llama_n_ctx_seq(this);
     public int BatchTokens => (int)LlamaNative.llama_n_batch(this);
     public int MicroBatchTokens => (int)LlamaNative.llama_n_ubatch(this);
 
@@ -68,7 +73,7 @@ public sealed unsafe class LlamaContext : SafeHandleZeroOrMinusOneIsInvalid
         parameters.AbortUserData = (nint)abort;
 
         library.Log.Clear();
-        var context = new LlamaContext(model, abort);
+        var context = new LlamaContext(library, model, abort);
         var referenced = false;
         try
         {
@@ -142,11 +147,49 @@ public sealed unsafe class LlamaContext : SafeHandleZeroOrMinusOneIsInvalid
         return _memory == 0 || LlamaNative.llama_memory_seq_rm(_memory, sequence, fromPosition, -1) != 0;
     }
 
+    /// <summary>The first position that a sequence has, or -1. Above 0 where a sliding window has lost the oldest.</summary>
+    public int FirstPosition(int sequence)
+    {
+        ObjectDisposedException.ThrowIf(IsClosed, this);
+        return _memory == 0 ? -1 : LlamaNative.llama_memory_seq_pos_min(_memory, sequence);
+    }
+
     /// <summary>The last position that a sequence has, or -1.</summary>
     public int LastPosition(int sequence)
     {
         ObjectDisposedException.ThrowIf(IsClosed, this);
         return _memory == 0 ? -1 : LlamaNative.llama_memory_seq_pos_max(_memory, sequence);
+    }
+
+    /// <summary>Bytes of a sequence's whole state, cells included.</summary>
+    public long StateBytes(int sequence) => (long)LlamaNative.llama_state_seq_get_size(this, sequence);
+
+    /// <summary>Copies a sequence's whole state, cells included, out of the context.</summary>
+    /// <exception cref="LlamaException">Argument: it is larger than an array can be. Decode: the library does not hand it out.</exception>
+    public byte[] CopyState(int sequence)
+    {
+        var size = StateBytes(sequence);
+        if (size > Array.MaxLength)
+            throw new LlamaException(LlamaFailure.Argument, $"The state of sequence {sequence} is {size} bytes: more than can be copied in one piece.");
+        var state = new byte[size];
+        fixed (byte* output = state)
+        {
+            if ((long)LlamaNative.llama_state_seq_get_data(this, output, (nuint)size, sequence) == size) return state;
+        }
+        throw new LlamaException(LlamaFailure.Decode, $"llama.cpp does not hand out the state of sequence {sequence}.");
+    }
+
+    /// <summary>Puts a state that <see cref="CopyState"/> made (of any sequence) into a sequence, in place of what it had.</summary>
+    /// <exception cref="LlamaException">Argument: refused; the sequence is empty then.</exception>
+    public void PutState(int sequence, ReadOnlySpan<byte> state)
+    {
+        _library.Log.Clear();
+        fixed (byte* input = state)
+        {
+            if (LlamaNative.llama_state_seq_set_data(this, input, (nuint)state.Length, sequence) == (nuint)state.Length) return;
+        }
+        _ = TryTruncate(sequence, 0);
+        throw new LlamaException(LlamaFailure.Argument, $"llama.cpp does not take the state: {_library.Log.Reason()}");
     }
 
     protected override bool ReleaseHandle()

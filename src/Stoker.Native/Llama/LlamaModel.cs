@@ -29,6 +29,17 @@ public sealed unsafe class LlamaModel : SafeHandleZeroOrMinusOneIsInvalid
     public bool HasEncoder => LlamaNative.llama_model_has_encoder(this) != 0;
     public bool HasDecoder => LlamaNative.llama_model_has_decoder(this) != 0;
 
+    /// <summary>True for models whose whole memory is a state that every token rewrites (Mamba, RWKV).</summary>
+    public bool IsRecurrent => LlamaNative.llama_model_is_recurrent(this) != 0;
+
+    /// <summary>True for models with such a state in some layers and attention in others.</summary>
+    public bool IsHybrid => LlamaNative.llama_model_is_hybrid(this) != 0;
+
+    /// <summary>Tokens that a sliding-window layer sees; 0: the model has none.</summary>
+    public int WindowTokens => LlamaNative.llama_model_n_swa(this);
+
+    public RopeKind Rope => (RopeKind)LlamaNative.llama_model_rope_type(this);
+
     /// <summary>What llama.cpp calls it, e.g. "qwen2 1B Q4_0".</summary>
     public string Description
     {
@@ -37,6 +48,19 @@ public sealed unsafe class LlamaModel : SafeHandleZeroOrMinusOneIsInvalid
             var buffer = stackalloc byte[256];
             var length = LlamaNative.llama_model_desc(this, buffer, 256);
             return length <= 0 ? "" : Encoding.UTF8.GetString(buffer, Math.Min(length, 255));
+        }
+    }
+
+    /// <summary>A value of the file's metadata as text, or null when it has no such key (or a text beyond 64 KiB).</summary>
+    public string? Metadata(string key)
+    {
+        const int longest = 65_536;
+        var buffer = new byte[longest];
+        fixed (byte* name = Encoding.UTF8.GetBytes(key + '\0'))
+        fixed (byte* text = buffer)
+        {
+            var length = LlamaNative.llama_model_meta_val_str(this, name, text, longest);
+            return length is >= 0 and < longest ? Encoding.UTF8.GetString(buffer, 0, length) : null;
         }
     }
 

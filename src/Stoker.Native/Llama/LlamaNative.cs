@@ -41,6 +41,11 @@ internal static unsafe partial class LlamaNative
     [LibraryImport(Llama)] internal static partial byte llama_model_has_encoder(LlamaModel model);
     [LibraryImport(Llama)] internal static partial byte llama_model_has_decoder(LlamaModel model);
     [LibraryImport(Llama)] internal static partial nint llama_model_get_vocab(LlamaModel model);
+    [LibraryImport(Llama)] internal static partial int llama_model_rope_type(LlamaModel model);
+    [LibraryImport(Llama)] internal static partial int llama_model_n_swa(LlamaModel model);
+    [LibraryImport(Llama)] internal static partial byte llama_model_is_recurrent(LlamaModel model);
+    [LibraryImport(Llama)] internal static partial byte llama_model_is_hybrid(LlamaModel model);
+    [LibraryImport(Llama)] internal static partial int llama_model_meta_val_str(LlamaModel model, byte* key, byte* buffer, nuint length);
 
     // Vocabulary.
     [LibraryImport(Llama)] internal static partial int llama_vocab_n_tokens(nint vocab);
@@ -57,6 +62,7 @@ internal static unsafe partial class LlamaNative
     [LibraryImport(Llama)] internal static partial nint llama_init_from_model(LlamaModel model, ContextParams parameters);
     [LibraryImport(Llama)] internal static partial void llama_free(nint context);
     [LibraryImport(Llama)] internal static partial uint llama_n_ctx(LlamaContext context);
+    [LibraryImport(Llama)] internal static partial uint llama_n_ctx_seq(LlamaContext context);
     [LibraryImport(Llama)] internal static partial uint llama_n_batch(LlamaContext context);
     [LibraryImport(Llama)] internal static partial uint llama_n_ubatch(LlamaContext context);
     [LibraryImport(Llama)] internal static partial int llama_decode(LlamaContext context, BatchNative batch);
@@ -66,7 +72,13 @@ internal static unsafe partial class LlamaNative
     [LibraryImport(Llama)] internal static partial nint llama_get_memory(LlamaContext context);
     [LibraryImport(Llama)] internal static partial void llama_memory_clear(nint memory, byte alsoBuffers);
     [LibraryImport(Llama)] internal static partial byte llama_memory_seq_rm(nint memory, int sequence, int from, int to);
+    [LibraryImport(Llama)] internal static partial int llama_memory_seq_pos_min(nint memory, int sequence);
     [LibraryImport(Llama)] internal static partial int llama_memory_seq_pos_max(nint memory, int sequence);
+
+    // The state of one sequence.
+    [LibraryImport(Llama)] internal static partial nuint llama_state_seq_get_size(LlamaContext context, int sequence);
+    [LibraryImport(Llama)] internal static partial nuint llama_state_seq_get_data(LlamaContext context, byte* output, nuint length, int sequence);
+    [LibraryImport(Llama)] internal static partial nuint llama_state_seq_set_data(LlamaContext context, byte* input, nuint length, int sequence);
 
     // Batches.
     [LibraryImport(Llama)] internal static partial BatchNative llama_batch_init(int tokens, int embeddings, int maxSequences);

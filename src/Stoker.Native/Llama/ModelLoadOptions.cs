@@ -33,7 +33,7 @@ public sealed record ContextOptions
     /// <summary>Most tokens that are computed at once; what a cancel waits for at most.</summary>
     public int MicroBatchTokens { get; init; } = 512;
 
-    /// <summary>Sequences that can be decoded side by side.</summary>
+    /// <summary>Sequences that can be decoded side by side; <see cref="ContextTokens"/> is divided among them.</summary>
     public int MaxSequences { get; init; } = 1;
 
     public KvType KeyType { get; init; } = KvType.F16;
@@ -61,4 +61,17 @@ public enum FlashAttention
     Auto = -1,
     Off = 0,
     On = 1,
+}
+
+/// <summary>How a model turns positions into rotations (llama_rope_type).</summary>
+public enum RopeKind
+{
+    None = -1,
+    Normal = 0,
+    NeoX = 2,
+
+    /// <summary>Several positions a token (M-RoPE).</summary>
+    Multi = 8,
+    Interleaved = 40,
+    Vision = 24,
 }

@@ -15,7 +15,7 @@ public sealed class FolderRankTests
         ["Native"] = [["Libc"], ["Memory"], ["Llama"]],
         ["Core"] = [["Errors"], ["Settings"], ["Progress"], ["Models"], ["Formats"], ["Budget"], ["Jobs"], ["Children"]],
         ["Supply"] = [["Blobs"], ["Sources"], ["Fetch"]],
-        ["Engine"] = [["Protocol"], ["Decoding"], ["Chat"], ["Runners"]],
+        ["Engine"] = [["Protocol"], ["Sessions"], ["Kv"], ["Decoding"], ["Chat"], ["Runners"]],
         ["Server"] = [["Http"], ["OpenAi", "Admin"]],
         ["Cli"] = [["Client"], ["Output"], ["Commands"]],
     };

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Stoker.Core.Formats.Gguf;
 using Stoker.Engine.Runners;
 using TinyModel;
@@ -35,6 +36,14 @@ internal static class TestModels
             return path;
         }
     }
+
+    private static readonly ConcurrentDictionary<string, Lazy<string>> Shapes = new();
+
+    /// <summary>The model of that shape, written once for all tests of this process.</summary>
+    public static string OfShapeOnce(string shape) => Shapes.GetOrAdd(shape, static name => new Lazy<string>(() => OfShape(name))).Value;
+
+    /// <summary>The trained model that ships with Stoker.</summary>
+    public static string Trained { get; } = Path.Combine(Tidy.Repository.Root, "models", "tiny", "tiny.gguf");
 
     public static string OfShape(string shape) =>
         RandomModel.Write(Path.Combine(Folder.Value, $"{shape}.gguf"), new RandomModelOptions { Shape = shape, NormScale = 8 })[0];

@@ -1,0 +1,30 @@
+using Stoker.Native.Llama;
+
+namespace Stoker.Engine.Kv;
+
+/// <summary>How conversations are kept while they are decoded.</summary>
+public sealed record KvOptions
+{
+    public KvMode Mode { get; init; } = KvMode.Auto;
+
+    /// <summary>Tokens that each slot has room for; rounded up to what llama.cpp and the page size ask for.</summary>
+    public required int ContextTokens { get; init; }
+
+    /// <summary>Conversations decoded side by side.</summary>
+    public int Slots { get; init; } = 1;
+
+    public KvType KeyType { get; init; } = KvType.F16;
+    public KvType ValueType { get; init; } = KvType.F16;
+
+    /// <summary>Threads of the computation. The last bits of logits depend on their number.</summary>
+    public required int Threads { get; init; }
+
+    /// <summary>Most tokens of one decode call, which are computed at once.</summary>
+    public int MicroBatch { get; init; } = 512;
+
+    /// <summary>Where the files of conversations lie; null: there is no such place, so that Auto means memory.</summary>
+    public string? SessionsFolder { get; init; }
+
+    /// <summary>Tokens whose cells stay in memory, the latest of a conversation; null: as many as the kernel likes.</summary>
+    public int? WindowTokens { get; init; }
+}

@@ -1,0 +1,35 @@
+using Stoker.Engine.Sessions;
+
+namespace Stoker.Engine.Kv;
+
+/// <summary>How conversations enter and leave slots. The arguments have been checked by <see cref="KvContext"/>.</summary>
+internal abstract class KvSlots : IDisposable
+{
+    internal virtual KvLayout? Layout => null;
+
+    internal abstract void Attach(int slot, KvChain? chain, int cells, ReadOnlyMemory<byte> state);
+
+    internal abstract KvState Capture(int slot);
+
+    internal abstract void Empty(int slot);
+
+    internal virtual void Reserve(int slot, int cells)
+    {
+    }
+
+    internal virtual void Remap(int slot, KvChain chain)
+    {
+    }
+
+    internal virtual void ReleaseCompute()
+    {
+    }
+
+    internal virtual void PageOut(int slot)
+    {
+    }
+
+    public virtual void Dispose()
+    {
+    }
+}

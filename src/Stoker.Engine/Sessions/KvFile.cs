@@ -1,0 +1,114 @@
+using Microsoft.Win32.SafeHandles;
+using Stoker.Core.Errors;
+using Stoker.Native.Libc;
+
+namespace Stoker.Engine.Sessions;
+
+/// <summary>
+/// An open file of KV cells. Counted: every chain that uses it holds a reference, and the last one closes it. Thread-safe; the
+/// cells are written by one slot at most.
+/// </summary>
+public sealed class KvFile : IDisposable
+{
+    private int _references = 1;
+
+    private KvFile(SafeFileHandle handle, string name)
+    {
+        Handle = handle;
+        Name = name;
+    }
+
+    public SafeFileHandle Handle { get; }
+
+    /// <summary>Its path, or for an unnamed one the folder it was made in.</summary>
+    public string Name { get; }
+
+    /// <summary>Others read these cells too (another chain here, another name on disk): they must not be overwritten.</summary>
+    public bool IsShared => Volatile.Read(ref _references) > 1 || FileStamp.Read(Handle).Links > 1;
+
+    /// <summary>A file without a name: it is gone with its last reference, also when the process is killed.</summary>
+    /// <exception cref="StokerException">OutOfSpace, Io; Unsupported: this file system has no unnamed files.</exception>
+    public static KvFile CreateUnnamed(string folder, KvLayout layout) => Guard(folder, () =>
+    {
+        var handle = Files.TryCreateUnnamed(folder)
+            ?? throw new StokerException(ErrorKind.Unsupported, $"The file system of {folder} has no unnamed files: name the conversation, or move the sessions folder.");
+        return Sized(handle, folder, layout);
+    });
+
+    /// <summary>A new file, 0600.</summary>
+    /// <exception cref="StokerException">OutOfSpace, Io (it exists, too).</exception>
+    public static KvFile Create(string path, KvLayout layout) => Guard(path, () => Sized(Files.OpenForUpdate(path, create: true), path, layout));
+
+    /// <exception cref="StokerException">Io, NotFound.</exception>
+    public static KvFile Open(string path) => Guard(path, () => new KvFile(Files.OpenForUpdate(path, create: false), path));
+
+    /// <summary>One more reference, to be disposed of by whoever asked.</summary>
+    public KvFile Share()
+    {
+        ObjectDisposedException.ThrowIf(Handle.IsClosed, this);
+        Interlocked.Increment(ref _references);
+        return this;
+    }
+
+    /// <summary>Gives cells their disk blocks before anything is written there.</summary>
+    /// <exception cref="StokerException">OutOfSpace: the disk is full. What is in the file stays as it is.</exception>
+    public void Reserve(KvLayout layout, int fromCell, int toCells)
+    {
+        if (toCells <= fromCell) return;
+        try
+        {
+            foreach (var region in layout.Regions)
+            {
+                var offset = region.FileOffset + ((long)fromCell * region.RowBytes);
+                if (!Files.TryReserve(Handle, Name, offset, (long)(toCells - fromCell) * region.RowBytes)) return;
+            }
+        }
+        catch (LibcException error)
+        {
+            throw ToStoker(error, Name, (toCells - fromCell) * layout.CellBytes);
+        }
+    }
+
+    public void Dispose()
+    {
+        if (Interlocked.Decrement(ref _references) == 0) Handle.Dispose();
+    }
+
+    private static KvFile Sized(SafeFileHandle handle, string name, KvLayout layout)
+    {
+        try
+        {
+            RandomAccess.SetLength(handle, layout.FileBytes);
+            return new KvFile(handle, name);
+        }
+        catch
+        {
+            handle.Dispose();
+            throw;
+        }
+    }
+
+    private static KvFile Guard(string subject, Func<KvFile> make)
+    {
+        try
+        {
+            return make();
+        }
+        catch (LibcException error)
+        {
+            throw ToStoker(error, subject, 0);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new StokerException(ErrorKind.Io, $"{subject}: {error.Message}", error);
+        }
+    }
+
+    private static StokerException ToStoker(LibcException error, string subject, long neededBytes) => error.Errno switch
+    {
+        Errno.NoSpace => new StokerException(
+            ErrorKind.OutOfSpace, $"The disk is full: {subject} needs {neededBytes >> 10} KiB more for the KV cache. Free some space, or move the sessions folder.", error),
+        Errno.NoEntry => new StokerException(ErrorKind.NotFound, $"{subject} does not exist.", error),
+        _ => new StokerException(ErrorKind.Io, error.Message, error),
+    };
+}
