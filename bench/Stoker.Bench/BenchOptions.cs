@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Stoker.Bench;
 
 /// <summary>What to measure, and of which program.</summary>
@@ -9,10 +11,14 @@ internal sealed record BenchOptions
           first-token  from the first sampled token to the client's first text
           start-up     stoker version against an empty .NET program
           memory       the daemon's private memory after a pull, a chat, an unload and a minute of rest
+          fetch        2 GiB from a paced and an unpaced loopback origin, beside aria2c and curl; only when it is named (half an hour)
         --quick measures a few times only: for trying the benchmark, not for figures.
+        of fetch: --pairs N (7), --size MIB (2048), --skip-slow (no curl, no one worker),
+                  --part paced-disk|paced-tmpfs|unpaced-disk|unpaced-tmpfs|hit (may be repeated; default: all)
         """;
 
     private static readonly string[] Known = ["start-up", "first-token", "decode", "memory"];
+    private static readonly string[] FetchParts = ["paced-disk", "paced-tmpfs", "unpaced-disk", "unpaced-tmpfs", "hit"];
 
     public required IReadOnlyList<string> Names { get; init; }
 
@@ -25,6 +31,21 @@ internal sealed record BenchOptions
     /// <summary>The loopback hub, built beside this one.</summary>
     public required string HubProgram { get; init; }
 
+    /// <summary><c>tools/lab</c> of the repository.</summary>
+    public required string LabFolder { get; init; }
+
+    /// <summary>How many times each contender of a part of <c>fetch</c> runs.</summary>
+    public int Pairs { get; init; } = 7;
+
+    /// <summary>Of the file that <c>fetch</c> brings.</summary>
+    public long SizeBytes { get; init; } = 2L << 30;
+
+    /// <summary>Leaves out those who use one connection.</summary>
+    public bool SkipSlow { get; init; }
+
+    /// <summary>Parts of <c>fetch</c>; none: all.</summary>
+    public required IReadOnlyList<string> Parts { get; init; }
+
     public bool Json { get; init; }
 
     public bool Quick { get; init; }
@@ -33,9 +54,13 @@ internal sealed record BenchOptions
     public static BenchOptions? Parse(IReadOnlyList<string> arguments, string baseFolder)
     {
         var names = new List<string>();
+        var parts = new List<string>();
         var options = new BenchOptions
         {
             Names = names,
+            Parts = parts,
+            // Beside the repository's own artifacts/bin/Stoker.Bench/release.
+            LabFolder = Path.GetFullPath(Path.Combine(baseFolder, "../../../../tools/lab")),
             Program = Path.Combine(baseFolder, "stoker"),
             EmptyProgram = Path.Combine(baseFolder, "Stoker.Bench.Empty"),
             HubProgram = Path.Combine(baseFolder, "FakeHub"),
@@ -50,10 +75,24 @@ internal sealed record BenchOptions
                 case "--quick":
                     options = options with { Quick = true };
                     break;
+                case "--skip-slow":
+                    options = options with { SkipSlow = true };
+                    break;
+                case "--pairs" when i + 1 < arguments.Count && int.TryParse(arguments[i + 1], CultureInfo.InvariantCulture, out var pairs) && pairs > 0:
+                    options = options with { Pairs = pairs };
+                    i++;
+                    break;
+                case "--size" when i + 1 < arguments.Count && int.TryParse(arguments[i + 1], CultureInfo.InvariantCulture, out var mebibytes) && mebibytes > 0:
+                    options = options with { SizeBytes = (long)mebibytes << 20 };
+                    i++;
+                    break;
+                case "--part" when i + 1 < arguments.Count && FetchParts.Contains(arguments[i + 1]):
+                    parts.Add(arguments[++i]);
+                    break;
                 case "--program" when i + 1 < arguments.Count:
                     options = options with { Program = Path.GetFullPath(arguments[++i]) };
                     break;
-                case var name when Known.Contains(name):
+                case var name when Known.Contains(name) || name == "fetch":
                     names.Add(name);
                     break;
                 default:

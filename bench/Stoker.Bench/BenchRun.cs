@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Stoker.Bench.Fetch;
 using Stoker.Core.Formats.Gguf;
 using TinyModel;
 
@@ -19,7 +20,8 @@ internal static class BenchRun
             progress.WriteLine(name);
             Add(await StartUpBench.RunAsync(options, cancellationToken));
         }
-        if (options.Names.Any(static name => name != "start-up")) await RunWithDaemonAsync(options, Add, progress, cancellationToken);
+        if (options.Names.Contains("fetch")) Add(await FetchBench.RunAsync(options, progress, cancellationToken));
+        if (options.Names.Any(static name => name is not ("start-up" or "fetch"))) await RunWithDaemonAsync(options, Add, progress, cancellationToken);
         if (options.Json) output.WriteLine(JsonSerializer.Serialize(new BenchReport(conditions, figures), BenchJson.Default.BenchReport));
         return figures.All(static figure => figure.Passed != false) ? 0 : 1;
 
@@ -47,7 +49,7 @@ internal static class BenchRun
         await home.StokerAsync(["pull", FirstTokenBench.Model], cancellationToken);
         foreach (var name in options.Names)
         {
-            if (name == "start-up") continue;
+            if (name is "start-up" or "fetch") continue;
             progress.WriteLine(name);
             add(name switch
             {

@@ -1,7 +1,9 @@
 using Stoker.Bench;
+using Stoker.Bench.Fetch;
 
-// ./run bench [decode|first-token|start-up|memory ...] [--json] [--quick] [--program PATH]
+// ./run bench [decode|first-token|start-up|memory|fetch ...] [--json] [--quick] [--program PATH]
 if (args is [BareLoop.Verb, .. var rest]) return BareLoop.Run(rest);
+if (args is [TouchedMemory.Verb, var bytes]) return TouchedMemory.Run(bytes);
 if (BenchOptions.Parse(args, AppContext.BaseDirectory) is not { } options)
 {
     Console.Error.WriteLine(BenchOptions.Usage);

@@ -1,0 +1,82 @@
+using System.Diagnostics;
+using System.Security.Cryptography;
+using Stoker.Supply.Blobs;
+
+namespace Stoker.Bench.Fetch;
+
+/// <summary>
+/// One file of 2 GiB from the lab's origin, paced as object storage is (150 ms to the first byte, 90 MB/s a connection) and not, to
+/// a disk and to memory: Stoker beside the programs that people use, in turns, one whole process each.
+/// </summary>
+internal static class FetchBench
+{
+    private const int FirstByteMs = 150;
+    private const long PacedBytesPerSecond = 90_000_000;
+    private const int Connections = 8;
+
+    public static async Task<IReadOnlyList<Figure>> RunAsync(BenchOptions options, TextWriter progress, CancellationToken cancellationToken)
+    {
+        if (FetchLab.Missing() is { } missing) throw new InvalidOperationException(missing);
+        await using var lab = await FetchLab.CreateAsync(options.LabFolder, options.SizeBytes, cancellationToken);
+        var figures = new List<Figure>();
+        foreach (var paced in new[] { true, false })
+        {
+            foreach (var onDisk in new[] { true, false })
+            {
+                var series = new FetchSeries(paced ? "paced" : "unpaced", onDisk ? "disk" : "tmpfs");
+                if (options.Parts.Count > 0 && !options.Parts.Contains(series.Name)) continue;
+                await lab.ServeAsync(paced ? FirstByteMs : 0, paced ? PacedBytesPerSecond : 0, cancellationToken);
+                await series.MeasureAsync(lab, options, progress, cancellationToken);
+                figures.AddRange(series.Table(lab.SizeBytes));
+                figures.AddRange(Bars(series, lab, paced, onDisk));
+            }
+        }
+        if (options.Parts.Count == 0 || options.Parts.Contains("hit"))
+        {
+            await lab.ServeAsync(0, 0, cancellationToken);
+            figures.AddRange(await FetchHitBench.RunAsync(lab, options, cancellationToken));
+        }
+        return figures;
+    }
+
+    private static IEnumerable<Figure> Bars(FetchSeries series, FetchLab lab, bool paced, bool onDisk)
+    {
+        var ours = series.Wall(FetchContenders.Ours);
+        if (paced && onDisk)
+        {
+            yield return Figure.AtMost($"{series.Name}: wall / aria2c without checksum", ours / series.Wall(FetchContenders.Aria), 1.0, "", "ours verified and synced, aria2c neither");
+            var least = (FirstByteMs / 1000.0) + ((double)lab.SizeBytes / (Connections * PacedBytesPerSecond));
+            var receiver = series.Wall(FetchContenders.Receiver);
+            yield return Figure.AtMost($"{series.Name}: wall / max(line, receiver)", ours / Math.Max(least, receiver), 1.15, "", $"line {least:0.00} s, receiver {receiver:0.00} s, synced {series.Wall(FetchContenders.ReceiverSynced):0.00} s");
+        }
+        if (!paced) yield return Figure.AtMost($"{series.Name}: wall / aria2c with checksum", ours / series.Wall(FetchContenders.AriaVerified), 1.1, "", "");
+        var hashing = HashingSeconds(lab.SizeBytes);
+        var cpu = series.Cpu(FetchContenders.Ours);
+        yield return Figure.AtMost($"{series.Name}: CPU without hashing / aria2c", (cpu - hashing) / series.Cpu(FetchContenders.Aria), 1.3, "", $"{cpu:0.00} s less {hashing:0.00} s of hashing, of {series.Cpu(FetchContenders.Aria):0.00} s");
+        yield return Figure.AtMost($"{series.Name}: peak resident memory", series.PeakOfStoker, 150, "MiB", "the most of all samples and worker counts");
+        if (onDisk) yield return Figure.AtMost($"{series.Name}: bytes written / size", (double)series.Written(FetchContenders.Ours) / lab.SizeBytes, 1.005, "", "");
+    }
+
+    // What the sums alone cost: of each byte SHA-256 twice (its chunk's, the whole file's) and CRC32C.
+    private static double HashingSeconds(long sizeBytes)
+    {
+        var block = RandomNumberGenerator.GetBytes(256 << 10);
+        var samples = new List<double>();
+        for (var sample = 0; sample < 3; sample++)
+        {
+            using var chunk = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+            using var whole = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+            uint crc = 0;
+            var began = Stopwatch.GetTimestamp();
+            for (var done = 0; done < 1024; done++)
+            {
+                chunk.AppendData(block);
+                crc = Crc32C.Append(crc, block);
+                whole.AppendData(block);
+            }
+            samples.Add(Stopwatch.GetElapsedTime(began).TotalSeconds * sizeBytes / (1024.0 * block.Length));
+            GC.KeepAlive(crc);
+        }
+        return Samples.Median(samples);
+    }
+}

@@ -1,0 +1,46 @@
+namespace Stoker.Bench.Fetch;
+
+/// <summary>One program that brings the file, as it is called.</summary>
+/// <param name="Name">In the table.</param>
+/// <param name="Program">Its executable.</param>
+/// <param name="Arguments">For a destination folder that is empty.</param>
+/// <param name="IsSlow">One connection: against a paced origin it takes many times as long as the others.</param>
+internal sealed record FetchContender(string Name, string Program, Func<string, IReadOnlyList<string>> Arguments, bool IsSlow = false);
+
+/// <summary>Who takes part.</summary>
+internal static class FetchContenders
+{
+    public const string Aria = "aria2c -x8 -s8 -k8M";
+    public const string AriaVerified = "aria2c -x8 -s8 -k8M --checksum";
+    public const string Receiver = "receiver of 8 ranges";
+    public const string ReceiverSynced = "receiver of 8 ranges, synced";
+    public const string Ours = "stoker fetch --workers 8";
+
+    /// <param name="lab">The origin and its file.</param>
+    /// <param name="program">The program under test.</param>
+    public static IReadOnlyList<FetchContender> Of(FetchLab lab, string program)
+    {
+        return
+        [
+            new(Ours, program, folder => Stoker(folder, "--workers", "8")),
+            new(Aria, "aria2c", folder => Aria2(folder, 8)),
+            new("stoker fetch (adaptive)", program, folder => Stoker(folder)),
+            new(AriaVerified, "aria2c", folder => Aria2(folder, 8, $"--checksum=sha-256={lab.Sha256}")),
+            new(Receiver, lab.ReceiverProgram, folder => Receive(folder)),
+            new(ReceiverSynced, lab.ReceiverProgram, folder => Receive(folder, "sync")),
+            new("aria2c -x16 -s16 -k8M", "aria2c", folder => Aria2(folder, 16)),
+            new("stoker fetch --workers 1", program, folder => Stoker(folder, "--workers", "1"), IsSlow: true),
+            new("curl", "curl", folder => ["-s", "-o", Path.Combine(folder, "f"), lab.Url], IsSlow: true),
+        ];
+
+        // Each time a store of its own: nothing is here before.
+        string[] Stoker(string folder, params string[] more) =>
+            ["fetch", "--home", Path.Combine(folder, "home"), "--url", lab.Url, "--out", Path.Combine(folder, "f"), "--sha256", lab.Sha256, .. more];
+
+        string[] Aria2(string folder, int connections, params string[] more) =>
+            ["-q", $"-x{connections}", $"-s{connections}", "-k8M", "-d", folder, "-o", "f", .. more, lab.Url];
+
+        string[] Receive(string folder, params string[] more) =>
+            [$"{lab.Port}", new Uri(lab.Url).AbsolutePath, Path.Combine(folder, "f"), $"{lab.SizeBytes}", "8", .. more];
+    }
+}
