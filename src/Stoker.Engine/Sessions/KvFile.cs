@@ -21,7 +21,10 @@ public sealed class KvFile : IDisposable
     public SafeFileHandle Handle { get; }
 
     /// <summary>Its path, or for an unnamed one the folder it was made in.</summary>
-    public string Name { get; }
+    public string Name { get; internal set; }
+
+    /// <summary>Asked before it grows; null: nobody counts.</summary>
+    internal IKvRoom? Room { get; set; }
 
     /// <summary>Others read these cells too (another chain here, another name on disk): they must not be overwritten.</summary>
     public bool IsShared => Volatile.Read(ref _references) > 1 || FileStamp.Read(Handle).Links > 1;
@@ -55,17 +58,29 @@ public sealed class KvFile : IDisposable
     public void Reserve(KvLayout layout, int fromCell, int toCells)
     {
         if (toCells <= fromCell) return;
+        Room?.Claim((toCells - fromCell) * layout.CellBytes);
+        while (!TryReserve(layout, fromCell, toCells))
+        {
+            // Full: what the prompt cache keeps goes first.
+        }
+    }
+
+    private bool TryReserve(KvLayout layout, int fromCell, int toCells)
+    {
+        var bytes = (toCells - fromCell) * layout.CellBytes;
         try
         {
             foreach (var region in layout.Regions)
             {
                 var offset = region.FileOffset + ((long)fromCell * region.RowBytes);
-                if (!Files.TryReserve(Handle, Name, offset, (long)(toCells - fromCell) * region.RowBytes)) return;
+                if (!Files.TryReserve(Handle, Name, offset, (long)(toCells - fromCell) * region.RowBytes)) break;
             }
+            return true;
         }
         catch (LibcException error)
         {
-            throw ToStoker(error, Name, (toCells - fromCell) * layout.CellBytes);
+            if (error.Errno == Errno.NoSpace && Room?.TryFree(bytes) == true) return false;
+            throw ToStoker(error, Name, bytes);
         }
     }
 

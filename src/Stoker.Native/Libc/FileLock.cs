@@ -34,6 +34,21 @@ public sealed class FileLock : IDisposable
         return (Errno)errno == Errno.WouldBlock ? null : throw new LibcException("flock", path, errno);
     }
 
+    /// <summary>As <see cref="TryAcquire"/>, but waits; for locks that are held for moments only.</summary>
+    /// <exception cref="LibcException">The file cannot be locked.</exception>
+    public static FileLock Acquire(string path)
+    {
+        var file = OpenForLock(path);
+        while (LibcNative.flock(file, LockExclusive) != 0)
+        {
+            var errno = Marshal.GetLastPInvokeError();
+            if ((Errno)errno == Errno.Interrupted) continue;
+            file.Dispose();
+            throw new LibcException("flock", path, errno);
+        }
+        return new FileLock(file);
+    }
+
     public void Dispose() => _file.Dispose();
 
     private static SafeFileHandle OpenForLock(string path)

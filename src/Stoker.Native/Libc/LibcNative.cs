@@ -125,6 +125,7 @@ internal static unsafe partial class LibcNative
         [FieldOffset(28)] internal ushort Mode;
         [FieldOffset(32)] internal ulong Inode;
         [FieldOffset(40)] internal ulong Size;
+        [FieldOffset(48)] internal ulong Blocks;
         [FieldOffset(96)] internal StatXTime Changed;
         [FieldOffset(112)] internal StatXTime Modified;
         [FieldOffset(136)] internal uint DeviceMajor;

@@ -1,0 +1,71 @@
+namespace Stoker.Engine.Sessions;
+
+/// <summary>Reads and copies the cells of a chain through its files, without mapping them.</summary>
+public static class ChainCells
+{
+    /// <summary>Bytes read at once.</summary>
+    internal const int PieceBytes = 1 << 20;
+
+    /// <summary>
+    /// Reads bytes of one region, wherever in the chain they lie; what was never written reads as zeros, as a mapping shows it.
+    /// </summary>
+    /// <param name="place">Where they begin within the region.</param>
+    public static void Read(KvChain chain, KvLayout layout, in KvRegion region, long place, Span<byte> bytes)
+    {
+        while (bytes.Length > 0)
+        {
+            var (file, end) = Holder(chain, layout, region, place);
+            var piece = bytes[..(int)Math.Min(bytes.Length, end - place)];
+            for (var read = 0; read < piece.Length;)
+            {
+                var count = RandomAccess.Read(file.Handle, piece[read..], region.FileOffset + place + read);
+                if (count == 0)
+                {
+                    piece[read..].Clear();
+                    break;
+                }
+                read += count;
+            }
+            place += piece.Length;
+            bytes = bytes[piece.Length..];
+        }
+    }
+
+    /// <summary>Hands out the rows of cells, region after region, in pieces.</summary>
+    internal static void ForEachPiece(KvChain chain, KvLayout layout, int fromCell, int toCell, byte[] buffer, Action<KvRegion, long, ReadOnlyMemory<byte>> take)
+    {
+        foreach (var region in layout.Regions)
+        {
+            var end = (long)toCell * region.RowBytes;
+            for (var place = (long)fromCell * region.RowBytes; place < end;)
+            {
+                var length = (int)Math.Min(buffer.Length, end - place);
+                Read(chain, layout, region, place, buffer.AsSpan(0, length));
+                take(region, place, buffer.AsMemory(0, length));
+                place += length;
+            }
+        }
+    }
+
+    /// <summary>Writes the first cells of a chain into a file of their own.</summary>
+    internal static void CopyTo(KvChain chain, KvLayout layout, int cells, KvFile target, CancellationToken cancellationToken)
+    {
+        target.Reserve(layout, 0, cells);
+        ForEachPiece(chain, layout, 0, cells, new byte[PieceBytes], (region, place, bytes) =>
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            RandomAccess.Write(target.Handle, bytes.Span, region.FileOffset + place);
+        });
+    }
+
+    // Whole pages below a segment's end belong to it; see KvChain.
+    private static (KvFile File, long End) Holder(KvChain chain, KvLayout layout, in KvRegion region, long place)
+    {
+        foreach (var segment in chain.Shared)
+        {
+            var end = layout.WholePageBytes(region, segment.EndCell);
+            if (place < end) return (segment.File, end);
+        }
+        return (chain.Own, long.MaxValue);
+    }
+}

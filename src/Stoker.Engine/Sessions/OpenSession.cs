@@ -1,0 +1,226 @@
+using Stoker.Core.Errors;
+using Stoker.Native.Libc;
+
+namespace Stoker.Engine.Sessions;
+
+/// <summary>
+/// A session that this process holds (its folder's lock) until it disposes of it. What it was when last saved survives a kill of
+/// the process at any moment, and with <see cref="SessionStoreOptions.Sync"/> the loss of power. Thread-safe: calls exclude each
+/// other. A save may run beside the decoding that appends cells, never beside one that overwrites any.
+/// </summary>
+public sealed class OpenSession : IDisposable
+{
+    private readonly Lock _gate = new();
+    private readonly SessionStore _store;
+    private readonly FileLock _lock;
+    private SessionRecord? _record;
+    private bool _disposed;
+
+    internal OpenSession(SessionStore store, SessionFolder folder, FileLock held, SessionLabel label, SessionIdentity identity)
+    {
+        _store = store;
+        _lock = held;
+        Folder = folder;
+        Label = label;
+        Identity = identity;
+    }
+
+    internal SessionFolder Folder { get; }
+    internal SessionLabel Label { get; }
+    internal SessionRecord? Record => _record;
+
+    public string Id => Label.Id;
+
+    /// <summary>Null: a conversation that the prompt cache keeps.</summary>
+    public string? Name => Label.Name;
+
+    public string Scope => Label.Scope;
+    public SessionIdentity Identity { get; }
+
+    /// <summary>Of its files; null: its cells lie in the snapshot's state.</summary>
+    public KvLayout? Layout { get; internal init; }
+
+    /// <summary>Its files; null as above. Belongs to the session: not to be disposed of. <see cref="MoveBack"/> may replace it.</summary>
+    public KvChain? Chain { get; private set; }
+
+    /// <summary>As last saved.</summary>
+    public SessionSnapshot Snapshot => _record?.Snapshot ?? SessionSnapshot.Empty;
+
+    /// <summary>What was found wrong with its cells when it was opened, or null. They were given up from there on; its text was not.</summary>
+    public string? Damage { get; internal set; }
+
+    /// <summary>
+    /// Makes this the state that a restart finds. Its cells must be in the files already, and continue those of the last snapshot:
+    /// what goes another way begins with <see cref="MoveBack"/>.
+    /// </summary>
+    /// <exception cref="StokerException">OutOfSpace, Io: the last snapshot still stands.</exception>
+    public void Save(SessionSnapshot snapshot)
+    {
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            if (snapshot.Cells > KvLayout.MaxCells) throw new StokerException(ErrorKind.TooLarge, $"A session has at most {KvLayout.MaxCells} cells, not {snapshot.Cells}.");
+            if (Chain is not null && !StartsWith(snapshot.Tokens, Snapshot.Tokens)) throw new InvalidOperationException("This snapshot overwrites cells of the last one: move back first.");
+            Write(snapshot);
+        }
+    }
+
+    /// <summary>
+    /// Gives up the cells from this one on, durably, before they are overwritten. Call it before every cut below what was saved or
+    /// forked; then map <see cref="Chain"/> again if it is another.
+    /// </summary>
+    /// <param name="cells">Cells that stay.</param>
+    /// <param name="state">The in-place state at that cell; needed where the model has one and cells stay.</param>
+    /// <returns>True: <see cref="Chain"/> is another now.</returns>
+    public bool MoveBack(int cells, ReadOnlyMemory<byte> state = default)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(cells);
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            if (Chain is not { } old || Layout is null) return false; // a snapshot with its cells inside stands by itself
+            if (cells < Snapshot.Cells && cells > 0 && state.IsEmpty && !Snapshot.State.IsEmpty)
+                throw new ArgumentException("This model's state cannot be cut: pass the state at that cell, or go back to 0.", nameof(state));
+            var next = SessionErrors.OnDisk($"Session {Shown}", Folder.Path, () => ChainCut.Back(old, Layout, cells, NewFile));
+            var replaced = next != old;
+            try
+            {
+                Chain = next;
+                OpenMark.Write(_lock.File, Math.Min(cells, Math.Min(Snapshot.Cells, OpenMark.Read(_lock.File)?.Cells ?? 0)));
+                if (replaced || cells < Snapshot.Cells) Write(CutSnapshot(cells, state));
+            }
+            catch
+            {
+                Chain = old;
+                if (replaced) next.Dispose();
+                throw;
+            }
+            if (replaced) old.Dispose();
+            RemoveOrphans();
+            return replaced;
+        }
+    }
+
+    /// <summary>A new session that begins as this one is now; it shares the cells. Held by the caller.</summary>
+    /// <param name="name">Null: one of the prompt cache.</param>
+    /// <param name="snapshot">Where it begins, if not at the last snapshot: its tokens must be this conversation's first ones, with their cells written.</param>
+    /// <exception cref="StokerException">Conflict: the name is taken. OutOfSpace, Io.</exception>
+    public OpenSession Fork(string? name, SessionSnapshot? snapshot = null)
+    {
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            return _store.ForkOf(this, name, snapshot ?? Snapshot);
+        }
+    }
+
+    /// <summary>Closes it; nothing is saved that was not.</summary>
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            if (_disposed) return;
+            _disposed = true;
+            Chain?.Dispose();
+            try
+            {
+                OpenMark.Clear(_lock.File);
+            }
+            catch (IOException)
+            {
+                // The next one to open it takes more care than it would need.
+            }
+            _lock.Dispose();
+        }
+    }
+
+    internal string Shown => Name ?? Id;
+
+    /// <summary>Puts files and last snapshot in place; part of opening.</summary>
+    internal void Begin(KvChain? chain, SessionRecord? record)
+    {
+        Chain = chain;
+        _record = record;
+        OpenMark.Write(_lock.File, record?.Head.Cells ?? 0);
+    }
+
+    /// <summary>The first snapshot of a fork, with the sums that its parent knows.</summary>
+    internal void SaveFork(SessionSnapshot snapshot, SessionRecord? parent) => Write(snapshot, parent);
+
+    /// <summary>Its folder was renamed, with all that is open in it.</summary>
+    internal void TakeNewPlace()
+    {
+        foreach (var file in Chain?.Shared.Select(static segment => segment.File).Append(Chain.Own) ?? []) file.Name = Folder.In(Path.GetFileName(file.Name));
+    }
+
+    /// <summary>The snapshot's cells from a block on are not what they were: the text stays, the cells go.</summary>
+    internal void GiveUp(int cells, string damage)
+    {
+        Damage = damage;
+        // A state belongs to all the cells or to none.
+        MoveBack(Snapshot.State.IsEmpty ? cells : 0);
+    }
+
+    /// <summary>Every cell of the snapshot has been read and is right.</summary>
+    internal void MarkVerified(bool fromDisk)
+    {
+        if (_record is not { } record) return;
+        _record = record with { Head = record.Head with { BootId = OpenMark.ThisBoot, SyncedCells = fromDisk ? record.Head.Cells : record.Head.SyncedCells } };
+        Folder.Replace(Folder.Snapshot, stream => SnapshotFile.Write(stream, _record), _store.Options.Sync);
+    }
+
+    private KvFile NewFile() => _store.Own(KvFile.Create(Folder.NextKvFile(), Layout!));
+
+    private SessionSnapshot CutSnapshot(int cells, ReadOnlyMemory<byte> state)
+    {
+        var last = Snapshot;
+        return cells >= last.Cells ? last : new SessionSnapshot { Tokens = [.. last.Tokens.Take(cells)], State = state, Messages = last.Messages };
+    }
+
+    private void Write(SessionSnapshot snapshot) => Write(snapshot, _record);
+
+    private void Write(SessionSnapshot snapshot, SessionRecord? known) => SessionErrors.OnDisk($"Session {Shown}", Folder.Path, () =>
+    {
+        uint[] sums = Layout is null ? [] : CellSums.Update(Chain!, Layout, known?.Sums ?? [], known?.Head.Cells ?? 0, snapshot.Cells);
+        if (_store.Options.Sync && Chain is not null)
+        {
+            foreach (var segment in Chain.Shared) Files.SyncContent(segment.File.Handle, segment.File.Name);
+            Files.SyncContent(Chain.Own.Handle, Chain.Own.Name);
+        }
+        var record = new SessionRecord(HeadOf(snapshot, known), snapshot, sums);
+        Folder.Replace(Folder.Snapshot, stream => SnapshotFile.Write(stream, record), _store.Options.Sync);
+        _record = record;
+    });
+
+    private SnapshotHead HeadOf(SessionSnapshot snapshot, SessionRecord? known) => new()
+    {
+        Identity = Identity,
+        Cells = snapshot.Cells,
+        Messages = snapshot.Messages.Count,
+        Rows = Layout?.Regions.Select(static region => new RegionRow(region.Name, region.RowBytes)).ToList(),
+        PageSizeBytes = Layout?.PageSizeBytes ?? 0,
+        Shared = Chain?.Shared.Select(static segment => new ChainFile(Path.GetFileName(segment.File.Name), segment.EndCell)).ToList() ?? [],
+        Own = Chain is null ? null : Path.GetFileName(Chain.Own.Name),
+        SyncedCells = _store.Options.Sync ? snapshot.Cells : Math.Min(snapshot.Cells, known?.Head.SyncedCells ?? 0),
+        BootId = OpenMark.ThisBoot,
+        SavedAt = _store.Time.GetUtcNow(),
+    };
+
+    private void RemoveOrphans()
+    {
+        // A file that this snapshot no longer names; one that cannot be removed is tried again at the next opening.
+        try
+        {
+            Folder.RemoveOrphans(ChainNames());
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+        }
+    }
+
+    internal IReadOnlySet<string> ChainNames() => Chain is null
+        ? new HashSet<string>()
+        : Chain.Shared.Select(static segment => Path.GetFileName(segment.File.Name)).Append(Path.GetFileName(Chain.Own.Name)).ToHashSet();
+
+    private static bool StartsWith(IReadOnlyList<int> tokens, IReadOnlyList<int> first) => tokens.Count >= first.Count && tokens.Take(first.Count).SequenceEqual(first);
+}

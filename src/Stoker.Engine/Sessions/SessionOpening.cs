@@ -1,0 +1,153 @@
+using Stoker.Core.Errors;
+using Stoker.Native.Libc;
+
+namespace Stoker.Engine.Sessions;
+
+/// <summary>Puts an open session together from what lies on disk; its lock is held already.</summary>
+internal static class SessionOpening
+{
+    /// <summary>Goes on with the last snapshot. Cells that may have suffered are read and compared with their sums first.</summary>
+    internal static OpenSession Continue(
+        SessionStore store, SessionFolder folder, FileLock held, SessionLabel label, SessionIdentity identity, KvLayout? layout, SessionRecord? record)
+    {
+        var mark = OpenMark.Read(held.File);
+        var session = new OpenSession(store, folder, held, label, identity) { Layout = layout };
+        if (layout is null || record is null)
+        {
+            session.Begin(layout is null ? null : new KvChain([], store.Own(KvFile.Create(folder.NextKvFile(), layout))), record);
+            folder.RemoveOrphans(session.ChainNames());
+            return session;
+        }
+        if (TryOpenChain(store, folder, record.Head, out var missing) is not { } chain)
+        {
+            session.Begin(new KvChain([], store.Own(KvFile.Create(folder.NextKvFile(), layout))), record);
+            GiveUp(session, 0, missing!);
+            return session;
+        }
+        session.Begin(chain, record);
+        try
+        {
+            if (mark is null) folder.RemoveOrphans(session.ChainNames());
+            Check(session, record, mark);
+            return session;
+        }
+        catch
+        {
+            chain.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>A child's folder: links to the files it shares, one page a region of its own, a snapshot.</summary>
+    internal static OpenSession Fork(SessionStore store, OpenSession parent, SessionFolder folder, FileLock held, SessionLabel label, SessionSnapshot snapshot)
+    {
+        var child = new OpenSession(store, folder, held, label, parent.Identity) { Layout = parent.Layout };
+        var chain = parent.Chain is null ? null : ForkChain(store, parent, folder, snapshot.Cells);
+        try
+        {
+            child.Begin(chain, null);
+            child.SaveFork(snapshot, parent.Record);
+            return child;
+        }
+        catch
+        {
+            chain?.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The first cell that cannot be trusted after what the mark and the snapshot tell, or null when all can.</summary>
+    internal static int? Suspect(SnapshotHead head, OpenMark? mark, string boot)
+    {
+        // Another start of the machine: what was not known to be on the disk may never have come there.
+        int? unsynced = head.BootId != boot && head.SyncedCells < head.Cells ? head.SyncedCells : null;
+        // Killed: what was there when it was opened has not been touched since.
+        int? unclosed = mark is not null && mark.Cells < head.Cells ? mark.Cells : null;
+        return unsynced is { } a && unclosed is { } b ? Math.Min(a, b) : unsynced ?? unclosed;
+    }
+
+    private static void Check(OpenSession session, SessionRecord record, OpenMark? mark)
+    {
+        if (Suspect(record.Head, mark, OpenMark.ThisBoot) is not { } from) return;
+        foreach (var (block, isRight) in CellSums.Check(session.Chain!, session.Layout!, record.Sums, from, record.Head.Cells, CancellationToken.None))
+        {
+            if (isRight) continue;
+            GiveUp(session, block * CellSums.BlockCells, $"cells from {block * CellSums.BlockCells} on are not what was saved");
+            return;
+        }
+        session.MarkVerified(fromDisk: record.Head.BootId != OpenMark.ThisBoot);
+    }
+
+    private static void GiveUp(OpenSession session, int cells, string reason) => session.GiveUp(cells, $"{reason}; they are computed again from its text");
+
+    internal static KvChain? TryOpenChain(SessionStore store, SessionFolder folder, SnapshotHead head, out string? missing)
+    {
+        var open = new List<KvFile>();
+        try
+        {
+            foreach (var name in head.Shared.Select(static file => file.Name).Append(head.Own!)) open.Add(store.Own(KvFile.Open(folder.In(name))));
+            missing = null;
+            return new KvChain(head.Shared.Select((file, i) => new KvSegment(open[i], file.EndCell)).ToList(), open[^1]);
+        }
+        catch (StokerException error) when (error.Kind == ErrorKind.NotFound)
+        {
+            foreach (var file in open) file.Dispose();
+            missing = "a file of its cells is missing";
+            return null;
+        }
+        catch
+        {
+            foreach (var file in open) file.Dispose();
+            throw;
+        }
+    }
+
+    // The child's chain, of files opened under names in its own folder; where the file system has no links, one file with copies.
+    private static KvChain ForkChain(SessionStore store, OpenSession parent, SessionFolder folder, int cells)
+    {
+        var layout = parent.Layout!;
+        var own = KvFile.Create(folder.NextKvFile(), layout);
+        KvChain chain;
+        if (parent.Chain!.Shared.Count >= ChainCut.MaxShared)
+        {
+            return Copy(store, parent, own, cells);
+        }
+        using (var shared = parent.Chain.Fork(cells, own, layout))
+        {
+            var segments = new List<KvSegment>();
+            try
+            {
+                foreach (var segment in shared.Shared)
+                {
+                    var name = folder.NextKvFile();
+                    if (!Files.TryHardLink(segment.File.Name, name)) break;
+                    segments.Add(new KvSegment(store.Own(KvFile.Open(name)), segment.EndCell));
+                }
+            }
+            catch
+            {
+                foreach (var segment in segments) segment.File.Dispose();
+                throw;
+            }
+            if (segments.Count == shared.Shared.Count) return new KvChain(segments, store.Own(own.Share()));
+            foreach (var segment in segments) segment.File.Dispose();
+            chain = Copy(store, parent, own.Share(), cells);
+        }
+        folder.RemoveOrphans(new HashSet<string> { Path.GetFileName(own.Name) });
+        return chain;
+    }
+
+    private static KvChain Copy(SessionStore store, OpenSession parent, KvFile own, int cells)
+    {
+        try
+        {
+            ChainCells.CopyTo(parent.Chain!, parent.Layout!, cells, own, CancellationToken.None);
+            return new KvChain([], store.Own(own));
+        }
+        catch
+        {
+            own.Dispose();
+            throw;
+        }
+    }
+}

@@ -1,0 +1,281 @@
+using Stoker.Core.Errors;
+using Stoker.Native.Libc;
+
+namespace Stoker.Engine.Sessions;
+
+/// <summary>
+/// The sessions of a home, one folder each. Several processes use it at once: a session belongs to whoever holds its folder's
+/// lock; names are given out under the store's. A folder appears and goes by a rename. Thread-safe.
+/// </summary>
+public sealed class SessionStore
+{
+    private const string NewPrefix = ".new-";
+    private const string GonePrefix = ".gone-";
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+
+    private readonly SessionRoom _room;
+
+    public SessionStore(SessionStoreOptions options, TimeProvider time)
+    {
+        Options = options;
+        Time = time;
+        _room = new SessionRoom(this);
+    }
+
+    public SessionStoreOptions Options { get; }
+    internal TimeProvider Time { get; }
+
+    private string StoreLock => Path.Combine(Options.Root, ".lock");
+
+    /// <summary>All sessions, those used last first; with a scope, its own alone.</summary>
+    public IReadOnlyList<SessionSummary> List(string? scope = null) => SessionErrors.OnDisk("Listing sessions", Options.Root, () =>
+        Folders().Select(SessionSummaries.TryRead).OfType<SessionSummary>().Where(summary => scope is null || summary.Scope == scope)
+            .OrderByDescending(static summary => summary.UsedAt).ToList());
+
+    /// <summary>By name or id; null: there is none. With a scope, only its own is seen.</summary>
+    /// <exception cref="StokerException">Conflict: several scopes have one of that name.</exception>
+    public SessionSummary? Find(string nameOrId, string? scope = null) =>
+        FindFolder(nameOrId, scope) is { } folder ? SessionErrors.OnDisk("Reading a session", folder.Path, () => SessionSummaries.TryRead(folder)) : null;
+
+    /// <summary>A new, empty session, held by the caller.</summary>
+    /// <param name="name">Null: one of the prompt cache.</param>
+    /// <param name="layout">Of its files; null: its cells will lie in the state.</param>
+    /// <exception cref="StokerException">InvalidInput, Conflict: the name. OutOfSpace, Io.</exception>
+    public OpenSession Create(string? name, string scope, SessionIdentity identity, KvLayout? layout) => Make(name, scope, (folder, held, label) =>
+    {
+        var session = new OpenSession(this, folder, held, label, identity) { Layout = layout };
+        session.Begin(layout is null ? null : new KvChain([], Own(KvFile.Create(folder.NextKvFile(), layout))), null);
+        return session;
+    });
+
+    /// <summary>Opens for going on, and holds it.</summary>
+    /// <param name="identity">What the caller computes with: another one is refused.</param>
+    /// <param name="layout">Of the caller's files; null: its cells lie in memory.</param>
+    /// <exception cref="StokerException">NotFound; Busy: another holds it; Conflict: it belongs elsewhere; Corrupt: its snapshot is damaged; Io.</exception>
+    public OpenSession Open(string nameOrId, string? scope, SessionIdentity identity, KvLayout? layout)
+    {
+        var (folder, held, label) = HoldAsItIs(nameOrId, scope);
+        return Guarded(held, folder, () =>
+        {
+            var record = SnapshotFile.TryRead(folder.Snapshot);
+            var shown = label.Name ?? label.Id;
+            if (record is not null && identity.WhyNot(record.Head.Identity) is { } reason)
+                throw new StokerException(ErrorKind.Conflict, $"Session {shown} cannot be continued here: {reason}.");
+            if (record is not null && !Equals(layout, record.Head.Layout()))
+                throw new StokerException(ErrorKind.Conflict, $"Session {shown} cannot be continued here: its cells are laid out for another KV cache (--kv, --kv-type).");
+            return SessionOpening.Continue(this, folder, held, label, identity, layout, record);
+        });
+    }
+
+    /// <summary>Opens as it is, for copying it or reading its text: whatever it belongs to.</summary>
+    internal OpenSession OpenAny(string nameOrId, string? scope)
+    {
+        var (folder, held, label) = HoldAsItIs(nameOrId, scope);
+        return Guarded(held, folder, () =>
+        {
+            var record = SnapshotFile.TryRead(folder.Snapshot)
+                ?? throw new StokerException(ErrorKind.Conflict, $"Session {label.Name ?? label.Id} is empty: nothing was saved in it yet.");
+            return SessionOpening.Continue(this, folder, held, label, record.Head.Identity, record.Head.Layout(), record);
+        });
+    }
+
+    /// <summary>The text and tokens of the last snapshot, without holding the session.</summary>
+    /// <exception cref="StokerException">NotFound, Corrupt.</exception>
+    public SessionSnapshot Read(string nameOrId, string? scope = null)
+    {
+        var folder = FindFolder(nameOrId, scope) ?? throw SessionErrors.NotFound(nameOrId);
+        return SessionErrors.OnDisk("Reading a session", folder.Path, () => SnapshotFile.TryRead(folder.Snapshot)?.Snapshot ?? SessionSnapshot.Empty);
+    }
+
+    /// <summary>A copy that shares the cells, not held.</summary>
+    /// <exception cref="StokerException">NotFound, Busy, Conflict (the name is taken), OutOfSpace, Io.</exception>
+    public SessionSummary Fork(string nameOrId, string newName, string? scope = null)
+    {
+        SessionName.Check(newName);
+        using var parent = OpenAny(nameOrId, scope);
+        using var child = parent.Fork(newName);
+        return Find(child.Id)!;
+    }
+
+    /// <exception cref="StokerException">NotFound, Busy, Conflict (the name is taken), InvalidInput.</exception>
+    public void Rename(string nameOrId, string newName, string? scope = null)
+    {
+        SessionName.Check(newName);
+        using var held = HoldAsItIs(nameOrId, scope);
+        SessionErrors.OnDisk("Renaming a session", held.Folder.Path, () =>
+        {
+            using var _ = FileLock.Acquire(StoreLock);
+            CheckFree(newName, held.Label.Scope, held.Label.Id);
+            held.Folder.WriteLabel(held.Label with { Name = newName }, durable: true);
+        });
+    }
+
+    /// <summary>Removes a session; those that were forked from it keep what they share.</summary>
+    /// <exception cref="StokerException">NotFound, Busy, Io.</exception>
+    public void Remove(string nameOrId, string? scope = null)
+    {
+        using var held = HoldAsItIs(nameOrId, scope);
+        SessionErrors.OnDisk("Removing a session", held.Folder.Path, () => Discard(held.Folder));
+    }
+
+    /// <summary>What a killed process left behind, removed. For the daemon's start.</summary>
+    /// <returns>Folders removed.</returns>
+    public int Recover() => !Directory.Exists(Options.Root) ? 0 : SessionErrors.OnDisk("Looking after sessions", Options.Root, () =>
+    {
+        var removed = 0;
+        using var _ = FileLock.Acquire(StoreLock);
+        foreach (var path in Directory.EnumerateDirectories(Options.Root).ToList())
+        {
+            var name = Path.GetFileName(path);
+            var left = name.StartsWith(NewPrefix, StringComparison.Ordinal) || name.StartsWith(GonePrefix, StringComparison.Ordinal);
+            if (!left) continue;
+            // One that is being made is locked by its maker.
+            using var held = FileLock.TryAcquire(Path.Combine(path, "lock"));
+            if (held is null) continue;
+            Directory.Delete(path, recursive: true);
+            removed++;
+        }
+        return removed;
+    });
+
+    internal OpenSession ForkOf(OpenSession parent, string? name, SessionSnapshot snapshot) =>
+        Make(name, parent.Scope, (folder, held, label) => SessionOpening.Fork(this, parent, folder, held, label, snapshot));
+
+    /// <summary>Makes a file one of this store's: its growth counts.</summary>
+    internal KvFile Own(KvFile file)
+    {
+        file.Room = _room;
+        return file;
+    }
+
+    /// <summary>A session's folder under a hidden name, locked, to be filled and published.</summary>
+    /// <exception cref="StokerException">InvalidInput, Conflict: the name.</exception>
+    internal NewSession Begin(string? name, string scope)
+    {
+        if (name is not null) SessionName.Check(name);
+        var label = new SessionLabel { Version = 1, Id = SessionName.NewId(), Name = name, Scope = scope, CreatedAt = Time.GetUtcNow() };
+        return SessionErrors.OnDisk($"Session {name ?? label.Id}", Options.Root, () =>
+        {
+            Directory.CreateDirectory(Options.Root, OwnerOnly);
+            var hidden = Path.Combine(Options.Root, NewPrefix + label.Id);
+            using var _ = FileLock.Acquire(StoreLock);
+            if (name is not null) CheckFree(name, scope, label.Id);
+            Files.CreatePrivateDirectory(hidden);
+            var held = FileLock.TryAcquire(Path.Combine(hidden, "lock")) ?? throw SessionErrors.Busy(label.Id);
+            return new NewSession(this, new SessionFolder(hidden), held, label);
+        });
+    }
+
+    /// <summary>Gives a new session's folder its place and its name.</summary>
+    internal void Publish(SessionFolder folder, SessionLabel label)
+    {
+        folder.WriteLabel(label, Options.Sync);
+        var place = Path.Combine(Options.Root, label.Id);
+        using (FileLock.Acquire(StoreLock))
+        {
+            if (label.Name is not null) CheckFree(label.Name, label.Scope, label.Id);
+            Directory.Move(folder.Path, place);
+        }
+        folder.MovedTo(place);
+        if (Options.Sync) Files.SyncDirectory(Options.Root);
+    }
+
+    internal IEnumerable<SessionFolder> Folders() => !Directory.Exists(Options.Root)
+        ? []
+        : Directory.EnumerateDirectories(Options.Root).Where(static path => SessionName.IsId(Path.GetFileName(path))).Select(static path => new SessionFolder(path));
+
+    /// <summary>Takes the lock of one of the prompt cache's and removes it. False: it is held, named or gone.</summary>
+    internal bool TryEvict(string id)
+    {
+        var folder = new SessionFolder(Path.Combine(Options.Root, id));
+        using var held = TryLock(folder);
+        if (held is null || folder.TryReadLabel() is not { Name: null }) return false;
+        Discard(folder);
+        return true;
+    }
+
+    private OpenSession Make(string? name, string scope, Func<SessionFolder, FileLock, SessionLabel, OpenSession> fill)
+    {
+        _room.Claim(0);
+        var begun = Begin(name, scope);
+        OpenSession? session = null;
+        try
+        {
+            return SessionErrors.OnDisk($"Session {name ?? begun.Label.Id}", begun.Folder.Path, () =>
+            {
+                session = fill(begun.Folder, begun.Held, begun.Label);
+                begun.Publish();
+                session.TakeNewPlace();
+                return session;
+            });
+        }
+        catch
+        {
+            session?.Dispose();
+            begun.Dispose();
+            throw;
+        }
+    }
+
+    // Under the store's lock.
+    private void CheckFree(string name, string scope, string ownId)
+    {
+        if (Folders().Select(static folder => folder.TryReadLabel()).Any(label => label is not null && label.Name == name && label.Scope == scope && label.Id != ownId))
+            throw new StokerException(ErrorKind.Conflict, $"There is a session '{name}' already. Choose another name, or remove it first (stoker sessions rm {name}).");
+    }
+
+    private SessionFolder? FindFolder(string nameOrId, string? scope)
+    {
+        var isId = SessionName.IsId(nameOrId);
+        if (!isId && SessionName.WhyNot(nameOrId) is not null) return null;
+        var candidates = isId ? Folders().Where(folder => folder.Id == nameOrId) : Folders();
+        var found = SessionErrors.OnDisk("Looking for a session", Options.Root, () => candidates
+            .Where(folder => folder.TryReadLabel() is { } label && (isId || label.Name == nameOrId) && (scope is null || label.Scope == scope)).ToList());
+        return found.Count > 1
+            ? throw new StokerException(ErrorKind.Conflict, $"Several callers have a session '{nameOrId}': name it by its id (stoker sessions list).")
+            : found.SingleOrDefault();
+    }
+
+    /// <summary>Takes a session's lock and nothing more.</summary>
+    internal HeldSession HoldAsItIs(string nameOrId, string? scope)
+    {
+        var folder = FindFolder(nameOrId, scope) ?? throw SessionErrors.NotFound(nameOrId);
+        var held = SessionErrors.OnDisk("Opening a session", folder.Path, () => TryLock(folder)) ?? throw SessionErrors.Busy(nameOrId);
+        // It may have been renamed or removed since it was found.
+        if (folder.TryReadLabel() is { } label && (label.Name == nameOrId || label.Id == nameOrId)) return new HeldSession(folder, held, label);
+        held.Dispose();
+        throw SessionErrors.NotFound(nameOrId);
+    }
+
+    private static FileLock? TryLock(SessionFolder folder)
+    {
+        try
+        {
+            return FileLock.TryAcquire(folder.Lock);
+        }
+        catch (LibcException error) when (error.Errno == Errno.NoEntry)
+        {
+            return null; // removed a moment ago
+        }
+    }
+
+    private void Discard(SessionFolder folder)
+    {
+        var gone = Path.Combine(Options.Root, GonePrefix + folder.Id);
+        Directory.Move(folder.Path, gone);
+        Directory.Delete(gone, recursive: true);
+    }
+
+    private static T Guarded<T>(FileLock held, SessionFolder folder, Func<T> work)
+    {
+        try
+        {
+            return SessionErrors.OnDisk("Opening a session", folder.Path, work);
+        }
+        catch
+        {
+            held.Dispose();
+            throw;
+        }
+    }
+}

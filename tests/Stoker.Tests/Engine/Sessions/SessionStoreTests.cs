@@ -1,0 +1,222 @@
+using Stoker.Core.Errors;
+using Stoker.Engine.Sessions;
+
+namespace Stoker.Tests.Engine.Sessions;
+
+public sealed class SessionStoreTests
+{
+    private static readonly int[] Long = SessionBench.Tokens(700, 1);
+
+    [Fact]
+    public void Open_AfterSaveAndClose_FindsEverything()
+    {
+        using var bench = new SessionBench();
+        Keep(bench, "a", Long);
+        using var again = bench.Open("a");
+        Assert.Null(again.Damage);
+        Assert.Equal(Long, again.Snapshot.Tokens);
+        Assert.Equal("700 tokens", again.Snapshot.Messages.Single().Content);
+        Assert.Equal([1, 2, 3], again.Snapshot.SamplerState.ToArray());
+        SessionBench.AssertCells(again);
+    }
+
+    [Fact]
+    public void Create_WhatLies_IsTheOwnersAlone()
+    {
+        using var bench = new SessionBench();
+        Keep(bench, "a", Long);
+        var folder = Directory.GetDirectories(bench.Root).Single();
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(bench.Root));
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(folder));
+        Assert.All(Directory.GetFiles(folder), static file => Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file)));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("..")]
+    [InlineData("../x")]
+    [InlineData("a/b")]
+    [InlineData(".hidden")]
+    [InlineData("-rf")]
+    [InlineData("a\nb")]
+    [InlineData("0123456789abcdef")]
+    public void Create_HostileName_IsRefused(string name)
+    {
+        using var bench = new SessionBench();
+        Assert.Equal(ErrorKind.InvalidInput, Assert.Throws<StokerException>(() => bench.Create(name)).Kind);
+        Assert.False(Directory.Exists(bench.Root) && Directory.GetDirectories(bench.Root).Length > 0);
+        Assert.Null(bench.Store.Find(name));
+    }
+
+    [Fact]
+    public void Create_TakenName_IsRefusedWithinItsScopeAlone()
+    {
+        using var bench = new SessionBench();
+        bench.Create("a", "one").Dispose();
+        Assert.Equal(ErrorKind.Conflict, Assert.Throws<StokerException>(() => bench.Create("a", "one")).Kind);
+        bench.Create("a", "two").Dispose();
+        Assert.NotEqual(bench.Store.Find("a", "one")!.Id, bench.Store.Find("a", "two")!.Id);
+        Assert.Null(bench.Store.Find(bench.Store.Find("a", "one")!.Id, "two"));
+        Assert.Equal(ErrorKind.Conflict, Assert.Throws<StokerException>(() => bench.Store.Find("a")).Kind);
+    }
+
+    [Fact]
+    public void Open_Held_IsBusy()
+    {
+        using var bench = new SessionBench();
+        using var held = bench.Create("a");
+        Assert.Equal(SessionState.InUse, bench.Store.Find("a")!.State);
+        Assert.Equal(ErrorKind.Busy, Assert.Throws<StokerException>(() => bench.Open("a")).Kind);
+        Assert.Equal(ErrorKind.Busy, Assert.Throws<StokerException>(() => bench.Store.Remove("a")).Kind);
+        Assert.Equal(ErrorKind.NotFound, Assert.Throws<StokerException>(() => bench.Open("b")).Kind);
+    }
+
+    public static TheoryData<string, SessionIdentity> OtherIdentities => new()
+    {
+        { "model", SessionBench.Identity with { ModelDigest = "sha256:b" } },
+        { "llama 2", SessionBench.Identity with { Runtime = "llama 2" } },
+        { "q8_0", SessionBench.Identity with { KvTypes = "q8_0/q8_0" } },
+        { "position", SessionBench.Identity with { Rope = "1" } },
+        { "shape", SessionBench.Identity with { Shape = "4 layers" } },
+    };
+
+    [Theory]
+    [MemberData(nameof(OtherIdentities))]
+    public void Open_BelongingElsewhere_IsRefusedAndUnharmed(string word, SessionIdentity identity)
+    {
+        using var bench = new SessionBench();
+        Keep(bench, "a", Long);
+        var refusal = Assert.Throws<StokerException>(() => bench.Store.Open("a", null, identity, SessionBench.Layout));
+        Assert.Equal(ErrorKind.Conflict, refusal.Kind);
+        Assert.Contains(word, refusal.Message);
+        Assert.Equal(ErrorKind.Conflict, Assert.Throws<StokerException>(() => bench.Store.Open("a", null, SessionBench.Identity, null)).Kind);
+        using var again = bench.Open("a");
+        SessionBench.AssertCells(again);
+    }
+
+    [Fact]
+    public void Save_OtherTokensThanTheLastSnapshots_AsksToMoveBackFirst()
+    {
+        using var bench = new SessionBench();
+        using var session = bench.Create("a");
+        SessionBench.Decode(session, 0, Long);
+        session.Save(SessionBench.Snapshot(Long));
+        Assert.Throws<InvalidOperationException>(() => session.Save(SessionBench.Snapshot(Long[..600])));
+        Assert.False(session.MoveBack(600));
+        var edited = Long[..600].Concat(SessionBench.Tokens(40, 2)).ToArray();
+        SessionBench.Decode(session, 600, edited);
+        session.Save(SessionBench.Snapshot(edited));
+        SessionBench.AssertCells(session);
+    }
+
+    [Fact]
+    public void Fork_ParentAndChildGoOn_EachKeepsItsOwn()
+    {
+        using var bench = new SessionBench();
+        using var parent = bench.Create("p");
+        SessionBench.Decode(parent, 0, Long);
+        parent.Save(SessionBench.Snapshot(Long));
+        using var child = parent.Fork("c");
+        Grow(child, 2, 900);
+        Grow(parent, 3, 800);
+        Assert.True(parent.MoveBack(650)); // its file is shared now
+        Grow(parent, 4, 1000);
+        using var second = child.Fork(null, SessionBench.Snapshot(child.Snapshot.Tokens.Take(100).ToArray()));
+        Grow(second, 5, 300);
+        foreach (var session in new[] { parent, child, second }) SessionBench.AssertCells(session);
+
+        var sizes = bench.Store.List().ToDictionary(static session => session.Name ?? "second");
+        Assert.True(sizes["c"].OwnBytes < 900 * SessionBench.Layout.CellBytes / 2, $"{sizes["c"]}");
+        Assert.True(sizes["c"].SharedBytes > 0);
+    }
+
+    [Fact]
+    public void Fork_ParentRemoved_ChildKeepsTheCells()
+    {
+        using var bench = new SessionBench();
+        Keep(bench, "p", Long);
+        bench.Store.Fork("p", "c");
+        bench.Store.Remove("p");
+        Assert.Null(bench.Store.Find("p"));
+        using var child = bench.Open("c");
+        SessionBench.AssertCells(child);
+        Assert.False(child.Chain!.Shared[0].File.IsShared);
+    }
+
+    [Fact]
+    public void Fork_ManyGenerations_BoundsTheFilesOfAChain()
+    {
+        using var bench = new SessionBench();
+        var session = bench.Create("g0");
+        Grow(session, 0, 50);
+        for (var generation = 1; generation <= 20; generation++)
+        {
+            var child = session.Fork($"g{generation}");
+            session.Dispose();
+            session = child;
+            Grow(session, generation, 50 + (generation * 30));
+            Assert.InRange(session.Chain!.Shared.Count, 0, ChainCut.MaxShared);
+        }
+        SessionBench.AssertCells(session);
+        session.Dispose();
+        using var first = bench.Open("g0");
+        SessionBench.AssertCells(first);
+    }
+
+    [Fact]
+    public void Rename_TakenName_IsRefused()
+    {
+        using var bench = new SessionBench();
+        bench.Create("a").Dispose();
+        bench.Create("b").Dispose();
+        Assert.Equal(ErrorKind.Conflict, Assert.Throws<StokerException>(() => bench.Store.Rename("a", "b")).Kind);
+        bench.Store.Rename("a", "c");
+        Assert.Null(bench.Store.Find("a"));
+        Assert.Equal("c", bench.Store.Find("c")!.Name);
+    }
+
+    [Fact]
+    public void Recover_LeftoversOfKilledProcesses_AreRemoved()
+    {
+        using var bench = new SessionBench();
+        Keep(bench, "a", Long);
+        Directory.CreateDirectory(Path.Combine(bench.Root, ".new-0123456789abcdef"));
+        Directory.CreateDirectory(Path.Combine(bench.Root, ".gone-0123456789abcdef", "x"));
+        Assert.Equal(2, bench.Store.Recover());
+        Assert.Single(Directory.GetDirectories(bench.Root));
+        Assert.Equal("a", bench.Store.List().Single().Name);
+    }
+
+    [Fact]
+    public void Claim_OverQuota_PromptCacheGoesOldestFirstAndNamedStay()
+    {
+        var perSession = 700 * SessionBench.Layout.CellBytes;
+        using var bench = new SessionBench(quota: 4 * perSession);
+        Keep(bench, "named", Long);
+        var old = Keep(bench, null, Long);
+        var recent = Keep(bench, null, Long);
+        File.SetLastWriteTimeUtc(Path.Combine(bench.Root, old, "lock"), new DateTime(2020, 1, 1, 0, 0, 0, DateTimeKind.Utc));
+        Keep(bench, "more", Long);
+        Assert.Null(bench.Store.Find(old));
+        Assert.NotNull(bench.Store.Find(recent));
+        Keep(bench, "most", Long);
+        Assert.Null(bench.Store.Find(recent));
+        Assert.Equal(ErrorKind.OutOfSpace, Assert.Throws<StokerException>(() => Keep(bench, "too-much", Long)).Kind);
+        Assert.NotNull(bench.Store.Find("named"));
+    }
+
+    private static void Grow(OpenSession session, int seed, int cells)
+    {
+        var tokens = session.Snapshot.Tokens.Concat(SessionBench.Tokens(cells, seed)).Take(cells).ToArray();
+        SessionBench.Decode(session, session.Snapshot.Cells, tokens);
+        session.Save(SessionBench.Snapshot(tokens));
+    }
+
+    private static string Keep(SessionBench bench, string? name, int[] tokens)
+    {
+        using var session = bench.Create(name);
+        SessionBench.Decode(session, 0, tokens);
+        session.Save(SessionBench.Snapshot(tokens));
+        return session.Id;
+    }
+}
