@@ -51,8 +51,15 @@ public sealed class KvContext : IDisposable
     {
         if (options is not { Slots: >= 1 and <= MaxSlots, ContextTokens: >= 1 and <= KvLayout.MaxCells, MicroBatch: >= 1 })
             throw new StokerException(ErrorKind.InvalidInput, $"{options.Slots} conversations of {options.ContextTokens} tokens cannot be had: at most {MaxSlots} of {KvLayout.MaxCells}.");
-        var context = LlamaContext.Create(library, model, ContextShape.Of(options, pageRule: false));
-        return new KvContext(context, new RamSlots(context), options);
+        string? reason = null;
+        if (options.Mode != KvMode.Ram)
+        {
+            reason = KvFolder.WhyNot(options.Mode, options.SessionsFolder) ?? ModelTraits.Of(model).WhyNotInFiles();
+            if (reason is null && TryInFiles(library, model, options, out reason) is { } made) return made;
+            if (options.Mode == KvMode.Ssd) throw new StokerException(ErrorKind.Unsupported, $"KV cannot be kept in files: {reason}. Use --kv auto or ram.");
+        }
+        var context = LlamaContext.Create(library, model, ContextShape.InMemory(options));
+        return new KvContext(context, new RamSlots(context), options) { Reason = reason };
     }
 
     /// <summary>Puts a conversation into an empty slot.</summary>
@@ -132,6 +139,29 @@ public sealed class KvContext : IDisposable
     {
         Context.Dispose();
         _slots.Dispose();
+    }
+
+    private static KvContext? TryInFiles(LlamaLibrary library, LlamaModel model, KvOptions options, out string? reason)
+    {
+        LlamaContext context;
+        try
+        {
+            context = LlamaContext.Create(library, model, ContextShape.InFiles(options));
+        }
+        catch (LlamaException error)
+        {
+            reason = error.Message;
+            return null;
+        }
+        var memory = context.SlotMemory!;
+        reason = memory.Problem;
+        if (reason is null && KvShape.TryOf(memory.Tensors, context.SequenceTokens, SlotMemory.PageBytes, options.KeyType, options.ValueType, out var shape, out reason))
+        {
+            reason = SelfCheck.WhyNot(context, memory, shape, options.Slots);
+            if (reason is null) return new KvContext(context, new SsdSlots(context, memory, shape, options.Slots, options.WindowTokens), options);
+        }
+        context.Dispose();
+        return null;
     }
 
     private void Check(int slot) => ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)slot, (uint)Slots, nameof(slot));

@@ -132,6 +132,28 @@ public static unsafe class Files
         return new FileSystemSpace((long)stat.Blocks * unit, (long)stat.BlocksAvailable * unit);
     }
 
+    /// <summary>The kind of file system that holds <paramref name="path"/> (which must exist): a magic number of statfs(2).</summary>
+    public static long FileSystemType(string path)
+    {
+        LibcNative.StatFs stat;
+        return LibcNative.statfs(path, &stat) == 0 ? stat.Type : throw LibcException.Last("statfs", path);
+    }
+
+    /// <summary>Writes a page of a file through a shared mapping and reads it back from the file. False: the file system cannot do that.</summary>
+    public static bool CanMap(SafeFileHandle file)
+    {
+        const int readWrite = 3, shared = 1;
+        var page = (nuint)Environment.SystemPageSize;
+        RandomAccess.SetLength(file, (long)page);
+        var address = LibcNative.mmap(0, page, readWrite, shared, file, 0);
+        if (address == -1) return false;
+        const byte mark = 0xA5;
+        *(byte*)address = mark;
+        _ = LibcNative.munmap(address, page);
+        var read = new byte[1];
+        return RandomAccess.Read(file, read, 0) == 1 && read[0] == mark;
+    }
+
     /// <summary>Creates a folder with mode 0700 that must not exist yet.</summary>
     /// <exception cref="LibcException">It exists already (Exists), or cannot be made.</exception>
     public static void CreatePrivateDirectory(string path)

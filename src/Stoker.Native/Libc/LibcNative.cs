@@ -92,6 +92,26 @@ internal static unsafe partial class LibcNative
     [LibraryImport(Libc)]
     internal static partial int posix_fadvise(SafeFileHandle fd, long offset, long len, int advice);
 
+    // void *mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset);
+    [LibraryImport(Libc, SetLastError = true)]
+    internal static partial nint mmap(nint addr, nuint length, int prot, int flags, SafeFileHandle fd, long offset);
+
+    // The same without a file (MAP_ANONYMOUS, fd -1)
+    [LibraryImport(Libc, SetLastError = true)]
+    internal static partial nint mmap(nint addr, nuint length, int prot, int flags, int fd, long offset);
+
+    // int munmap(void *addr, size_t length);
+    [LibraryImport(Libc, SetLastError = true)]
+    internal static partial int munmap(nint addr, nuint length);
+
+    // int madvise(void *addr, size_t length, int advice);
+    [LibraryImport(Libc, SetLastError = true)]
+    internal static partial int madvise(nint addr, nuint length, int advice);
+
+    // int statfs(const char *path, struct statfs *buf);
+    [LibraryImport(Libc, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int statfs(string path, StatFs* buf);
+
     // int mkdir(const char *pathname, mode_t mode);
     [LibraryImport(Libc, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int mkdir(string pathname, uint mode);
@@ -115,6 +135,13 @@ internal static unsafe partial class LibcNative
         internal ulong FileSystemId;
         internal ulong Flags;
         internal ulong NameMax;
+    }
+
+    /// <summary>struct statfs on 64-bit Linux: 120 bytes; only what is read is named.</summary>
+    [StructLayout(LayoutKind.Explicit, Size = 120)]
+    internal struct StatFs
+    {
+        [FieldOffset(0)] internal long Type;
     }
 
     /// <summary>struct statx (linux/stat.h): 256 bytes on every architecture; only what is read is named.</summary>

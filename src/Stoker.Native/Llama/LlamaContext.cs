@@ -52,6 +52,9 @@ public sealed unsafe class LlamaContext : SafeHandleZeroOrMinusOneIsInvalid
     public int BatchTokens => (int)LlamaNative.llama_n_batch(this);
     public int MicroBatchTokens => (int)LlamaNative.llama_n_ubatch(this);
 
+    /// <summary>The memory of its caches, if <see cref="ContextOptions.TakeMemory"/> asked for it.</summary>
+    public SlotMemory? SlotMemory { get; private set; }
+
     /// <summary>Length of a row of logits.</summary>
     public int VocabularySize { get; }
 
@@ -78,11 +81,16 @@ public sealed unsafe class LlamaContext : SafeHandleZeroOrMinusOneIsInvalid
         try
         {
             model.DangerousAddRef(ref referenced);
-            context.SetHandle(LlamaNative.llama_init_from_model(model, parameters));
+            var memory = options.TakeMemory ? new SlotMemory(options.MaxSequences) : null;
+            context.SetHandle(memory is null
+                ? LlamaNative.llama_init_from_model(model, parameters)
+                : BufferHook.Run(memory, () => LlamaNative.llama_init_from_model(model, parameters)));
             if (context.IsInvalid)
             {
-                throw new LlamaException(LlamaFailure.Context, $"llama.cpp makes no context of {options.ContextTokens} tokens: {library.Log.Reason()}");
+                throw new LlamaException(LlamaFailure.Context, $"llama.cpp makes no context of {options.ContextTokens} tokens: {memory?.Problem ?? library.Log.Reason()}");
             }
+            memory?.Finish();
+            context.SlotMemory = memory;
         }
         catch
         {
@@ -183,11 +191,30 @@ public sealed unsafe class LlamaContext : SafeHandleZeroOrMinusOneIsInvalid
     /// <exception cref="LlamaException">Argument: refused; the sequence is empty then.</exception>
     public void PutState(int sequence, ReadOnlySpan<byte> state)
     {
+        fixed (byte* input = state) PutState(sequence, input, (nuint)state.Length);
+    }
+
+    /// <summary>Fills a sequence from a file that llama_state_seq_save_file (or llama-server's slot save) wrote.</summary>
+    /// <returns>Tokens of the sequence.</returns>
+    /// <exception cref="LlamaException">Argument: refused; the sequence is empty then.</exception>
+    public int[] LoadState(int sequence, string path)
+    {
         _library.Log.Clear();
-        fixed (byte* input = state)
+        var tokens = new int[SequenceTokens];
+        nuint count = 0;
+        fixed (byte* name = System.Text.Encoding.UTF8.GetBytes(path + '\0'))
+        fixed (int* output = tokens)
         {
-            if (LlamaNative.llama_state_seq_set_data(this, input, (nuint)state.Length, sequence) == (nuint)state.Length) return;
+            if (LlamaNative.llama_state_seq_load_file(this, name, sequence, output, (nuint)tokens.Length, &count) != 0) return tokens.AsSpan(0, (int)count).ToArray();
         }
+        _ = TryTruncate(sequence, 0);
+        throw new LlamaException(LlamaFailure.Argument, $"llama.cpp does not load {path}: {_library.Log.Reason()}");
+    }
+
+    internal void PutState(int sequence, byte* state, nuint length)
+    {
+        _library.Log.Clear();
+        if (LlamaNative.llama_state_seq_set_data(this, state, length, sequence) == length) return;
         _ = TryTruncate(sequence, 0);
         throw new LlamaException(LlamaFailure.Argument, $"llama.cpp does not take the state: {_library.Log.Reason()}");
     }

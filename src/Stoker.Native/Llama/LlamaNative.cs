@@ -22,6 +22,16 @@ internal static unsafe partial class LlamaNative
     [LibraryImport(Ggml)] internal static partial void ggml_backend_load_all_from_path(byte* folder);
     [LibraryImport(Ggml)] internal static partial nint ggml_backend_dev_by_type(int type);
 
+    // Buffers (ggml-backend.h, and ggml_backend_buffer_init of ggml-backend-impl.h).
+    [LibraryImport(GgmlBase)] internal static partial nint ggml_backend_cpu_buffer_type();
+    [LibraryImport(GgmlBase)] internal static partial nint ggml_backend_buft_alloc_buffer(nint type, nuint size);
+    [LibraryImport(GgmlBase)] internal static partial nint ggml_backend_buffer_init(nint type, BufferInterface functions, nint context, nuint size);
+    [LibraryImport(GgmlBase)] internal static partial nint ggml_backend_buffer_get_base(nint buffer);
+    [LibraryImport(GgmlBase)] internal static partial void ggml_backend_buffer_free(nint buffer);
+    [LibraryImport(GgmlBase)] internal static partial byte* ggml_get_name(nint tensor);
+    [LibraryImport(GgmlBase)] internal static partial nint ggml_get_data(nint tensor);
+    [LibraryImport(GgmlBase)] internal static partial nuint ggml_nbytes(nint tensor);
+
     // Defaults, by value.
     [LibraryImport(Llama)] internal static partial ModelParams llama_model_default_params();
     [LibraryImport(Llama)] internal static partial ContextParams llama_context_default_params();
@@ -78,6 +88,9 @@ internal static unsafe partial class LlamaNative
     // The state of one sequence.
     [LibraryImport(Llama)] internal static partial nuint llama_state_seq_get_size(LlamaContext context, int sequence);
     [LibraryImport(Llama)] internal static partial nuint llama_state_seq_get_data(LlamaContext context, byte* output, nuint length, int sequence);
+    [LibraryImport(Llama)] internal static partial nuint llama_state_seq_load_file(LlamaContext context, byte* path, int sequence, int* tokens, nuint capacity, nuint* count);
+    [LibraryImport(Llama)] internal static partial nuint llama_state_seq_get_size_ext(LlamaContext context, int sequence, uint flags);
+    [LibraryImport(Llama)] internal static partial nuint llama_state_seq_get_data_ext(LlamaContext context, byte* output, nuint length, int sequence, uint flags);
     [LibraryImport(Llama)] internal static partial nuint llama_state_seq_set_data(LlamaContext context, byte* input, nuint length, int sequence);
 
     // Batches.

@@ -39,6 +39,9 @@ public sealed record ContextOptions
     public KvType KeyType { get; init; } = KvType.F16;
     public KvType ValueType { get; init; } = KvType.F16;
     public FlashAttention FlashAttention { get; init; } = FlashAttention.Auto;
+
+    /// <summary>Take the memory of its caches over (<see cref="LlamaContext.SlotMemory"/>) instead of having the library allocate and clear it.</summary>
+    public bool TakeMemory { get; init; }
 }
 
 /// <summary>Types a KV cache can have (ggml_type).</summary>

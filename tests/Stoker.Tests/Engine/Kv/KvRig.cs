@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Stoker.Engine.Kv;
+using Stoker.Engine.Sessions;
 using Stoker.Native.Llama;
 using Stoker.Tests.Engine.Runners;
 using Stoker.Tests.Native.Llama;
@@ -15,6 +16,7 @@ internal sealed class KvRig : IDisposable
 {
     private readonly LlamaModel _model;
     private readonly LlamaBatch _batch;
+    private readonly int _chunk;
 
     public KvRig(string shape, KvOptions options)
         : this(options, shape == "trained" ? TestModels.Trained : TestModels.OfShapeOnce(shape))
@@ -33,6 +35,7 @@ internal sealed class KvRig : IDisposable
             _model.Dispose();
             throw;
         }
+        _chunk = options.MicroBatch;
         _batch = LlamaBatch.Create(LoadedLlama.Library, options.MicroBatch + options.Slots);
     }
 
@@ -40,8 +43,15 @@ internal sealed class KvRig : IDisposable
 
     public LlamaModel Model => _model;
 
-    /// <summary>Decodes the next tokens of one conversation, in one call; gives the hash of the last one's logits.</summary>
-    public string Decode(int slot, int conversation, int tokens) => Decode([(slot, conversation)], tokens)[0];
+    /// <summary>The files of a conversation that begins.</summary>
+    public KvChain NewChain(string folder) => new([], KvFile.CreateUnnamed(folder, Kv.Layout!));
+
+    /// <summary>Decodes the next tokens of one conversation, a micro-batch at a time; gives the hash of the last one's logits.</summary>
+    public string Decode(int slot, int conversation, int tokens)
+    {
+        for (; tokens > _chunk; tokens -= _chunk) Decode([(slot, conversation)], _chunk);
+        return Decode([(slot, conversation)], tokens)[0];
+    }
 
     /// <summary>Decodes the next tokens of several conversations in one call, in slot order; gives the hashes of their last tokens.</summary>
     public IReadOnlyList<string> Decode(IReadOnlyList<(int Slot, int Conversation)> who, int tokens = 1)

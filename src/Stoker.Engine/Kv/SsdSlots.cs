@@ -1,0 +1,181 @@
+using Stoker.Core.Errors;
+using Stoker.Engine.Sessions;
+using Stoker.Native.Libc;
+using Stoker.Native.Llama;
+
+namespace Stoker.Engine.Kv;
+
+/// <summary>Cells in files: a conversation enters a slot by having its files mapped under it, and leaves by having them unmapped.</summary>
+internal sealed class SsdSlots : KvSlots
+{
+    // Cells reserved on disk at once: often enough to be cheap, few enough to waste nothing on a short conversation.
+    private const int ReserveStep = 64;
+
+    // Cells beyond the window are dropped in steps: each time costs milliseconds, and reading them again costs the disk.
+    private const int WindowStep = 256;
+
+    private readonly LlamaContext _context;
+    private readonly SlotMemory _memory;
+    private readonly KvShape _shape;
+    private readonly int? _windowTokens;
+    private readonly KvChain?[] _chains;
+    private readonly bool[] _isUsed;
+    private readonly int[] _reserved;
+    private readonly int[] _nextTrim;
+
+    internal SsdSlots(LlamaContext context, SlotMemory memory, KvShape shape, int slots, int? windowTokens)
+    {
+        _context = context;
+        _memory = memory;
+        _shape = shape;
+        _windowTokens = windowTokens;
+        _chains = new KvChain?[slots];
+        _isUsed = new bool[slots];
+        _reserved = new int[slots];
+        _nextTrim = new int[slots];
+    }
+
+    internal override KvLayout? Layout => _shape.Layout;
+
+    private bool HasInPlaceState => _context.Model.IsHybrid;
+
+    internal override void Attach(int slot, KvChain? chain, int cells, ReadOnlyMemory<byte> state)
+    {
+        Empty(slot);
+        if (cells > 0 && chain is null) throw new ArgumentNullException(nameof(chain), "A conversation that has begun has files.");
+        if (cells > 0 && HasInPlaceState == state.IsEmpty)
+            throw new StokerException(ErrorKind.Corrupt, "The conversation's state is of another kind of model.");
+        _isUsed[slot] = true;
+        if (chain is not null) Map(slot, chain);
+        if (cells == 0) return;
+        try
+        {
+            Restore(slot, cells, state);
+            _reserved[slot] = cells;
+        }
+        catch
+        {
+            Empty(slot);
+            throw;
+        }
+    }
+
+    internal override KvState Capture(int slot)
+    {
+        var cells = _context.LastPosition(slot) + 1;
+        if (cells == 0 || !HasInPlaceState) return new KvState(cells, []);
+        const int header = 8; // magic and sequence, which the next attach writes anew
+        var blob = _memory.ReadState(_context, slot, inPlaceOnly: true);
+        return blob is { Parts: [var (at, bytes)], Ranges.Count: 0 } && at == 0 && bytes.Length > header
+            ? new KvState(cells, bytes[header..].ToArray())
+            : throw new StokerException(ErrorKind.Internal, "llama.cpp's recurrent state is not one piece.");
+    }
+
+    internal override void Empty(int slot)
+    {
+        var isUsed = _isUsed[slot] || _context.LastPosition(slot) >= 0;
+        _ = _context.TryTruncate(slot, 0);
+        if (isUsed) Unmap(slot);
+    }
+
+    internal override void Reserve(int slot, int cells)
+    {
+        if (_chains[slot] is not { } chain) return;
+        if (cells > _reserved[slot])
+        {
+            var from = Math.Max(_reserved[slot], chain.FirstOwnCell);
+            var ahead = Math.Min((cells + ReserveStep - 1) / ReserveStep * ReserveStep, _context.SequenceTokens);
+            chain.Own.Reserve(_shape.Layout, from, ahead);
+            _reserved[slot] = ahead;
+        }
+        if (_windowTokens is { } window && cells > _nextTrim[slot])
+        {
+            _nextTrim[slot] = cells + WindowStep;
+            DropBelow(slot, cells - window);
+        }
+    }
+
+    internal override void Remap(int slot, KvChain chain)
+    {
+        // Of another file nothing is known but what it shares.
+        var isSameFile = ReferenceEquals(chain.Own, _chains[slot]?.Own);
+        try
+        {
+            Map(slot, chain);
+        }
+        catch
+        {
+            Empty(slot);
+            throw;
+        }
+        if (!isSameFile) _reserved[slot] = chain.FirstOwnCell;
+    }
+
+    internal override void ReleaseCompute() => _memory.ReleaseWork();
+
+    internal override void PageOut(int slot) => DropBelow(slot, _context.LastPosition(slot) + 1);
+
+    private void Unmap(int slot)
+    {
+        _memory.Unmap(slot);
+        _isUsed[slot] = false;
+        _chains[slot] = null;
+        _reserved[slot] = 0;
+        _nextTrim[slot] = 0;
+    }
+
+    // Whole pages of shared cells read-only from the files that share them, from the page of the first own cell on the own file.
+    private void Map(int slot, KvChain chain)
+    {
+        try
+        {
+            for (var i = 0; i < _shape.Tensors.Count; i++)
+            {
+                var region = _shape.Layout.Regions[i];
+                var tensor = _shape.Tensors[i];
+                var from = 0L;
+                foreach (var segment in chain.Shared)
+                {
+                    var end = _shape.Layout.WholePageBytes(region, segment.EndCell);
+                    _memory.Map(slot, tensor, from, end - from, segment.File.Handle, region.FileOffset + from, writable: false);
+                    from = end;
+                }
+                var length = _memory.Tensors[tensor].SlotBytes - from;
+                _memory.Map(slot, tensor, from, length, chain.Own.Handle, region.FileOffset + from, writable: true);
+            }
+            _chains[slot] = chain;
+        }
+        catch (LibcException error)
+        {
+            Unmap(slot);
+            throw new StokerException(
+                error.Errno == Errno.OutOfMemory ? ErrorKind.OutOfMemory : ErrorKind.Io, $"The conversation's file {chain.Own.Name} cannot be mapped: {error.Message}", error);
+        }
+    }
+
+    private void Restore(int slot, int cells, ReadOnlyMemory<byte> state)
+    {
+        var blob = StateBlob.Of(slot, _chains.Length, cells, _shape.Caches, state);
+        IReadOnlyList<StateRange> placed;
+        try
+        {
+            placed = _memory.WriteState(_context, slot, blob);
+        }
+        catch (LlamaException error)
+        {
+            throw new StokerException(ErrorKind.Corrupt, $"The conversation's state cannot be restored: {error.Message}", error);
+        }
+        // The rows are where the file has them, or the library reads other cells than the conversation's.
+        if (!placed.SequenceEqual(blob.Ranges) || _context.LastPosition(slot) + 1 != cells)
+            throw new StokerException(ErrorKind.Corrupt, "llama.cpp does not put the conversation's cells where its file has them.");
+    }
+
+    private void DropBelow(int slot, int cells)
+    {
+        if (cells <= 0 || _chains[slot] is null) return;
+        for (var i = 0; i < _shape.Tensors.Count; i++)
+        {
+            _memory.PageOut(slot, _shape.Tensors[i], 0, (long)cells * _shape.Layout.Regions[i].RowBytes);
+        }
+    }
+}
