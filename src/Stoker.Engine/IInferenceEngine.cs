@@ -1,6 +1,7 @@
 using Stoker.Core.Models;
 using Stoker.Core.Progress;
 using Stoker.Engine.Protocol;
+using Stoker.Native.Llama;
 
 namespace Stoker.Engine;
 
@@ -46,6 +47,9 @@ public sealed record GenerationContext(CallerTrust Trust, IProgress<StageProgres
     /// <summary>Overrides for a model that is about to be loaded (<c>--ctx</c>, <c>--threads</c>); a loaded one with others is loaded anew.</summary>
     public LoadOptions? Load { get; init; }
 
+    /// <summary>Whose conversations it may see and continue (<see cref="GenerationRequest.Scope"/>).</summary>
+    public string Scope { get; init; } = "";
+
     /// <summary>How long the model stays loaded after the answer, or null: as configured. Zero: unload at once. Negative: for ever.</summary>
     public TimeSpan? KeepAlive { get; init; }
 }
@@ -61,6 +65,21 @@ public sealed record LoadOptions
 
     /// <summary>Repack weights for this processor (more private memory, faster prefill). Default: as libllama decides.</summary>
     public bool? Repack { get; init; }
+
+    /// <summary>Conversations decoded side by side, each with the whole context. Default: 4, fewer where cells in memory would take too much of it.</summary>
+    public int? Parallel { get; init; }
+
+    /// <summary>Where the cells of conversations lie. Default: auto.</summary>
+    public KvMode? Kv { get; init; }
+
+    /// <summary>Type of keys and values. Default: f16.</summary>
+    public KvType? KvType { get; init; }
+
+    /// <summary>Tokens of a conversation whose cells stay in memory. Default: as many as the kernel likes.</summary>
+    public int? KvWindowTokens { get; init; }
+
+    /// <summary>Layers on a GPU, where the libraries have one. Default: as libllama decides.</summary>
+    public int? GpuLayers { get; init; }
 }
 
 /// <summary>A loaded or loading model, as <c>stoker ps</c> shows it.</summary>
@@ -71,6 +90,15 @@ public sealed record LoadedModel
     public int? Pid { get; init; }
     public int ContextTokens { get; init; }
     public int Threads { get; init; }
+
+    /// <summary>Conversations that it decodes side by side.</summary>
+    public int Slots { get; init; }
+
+    /// <summary>Where the cells of conversations lie; null while it loads.</summary>
+    public KvMode? Kv { get; init; }
+
+    /// <summary>Why they lie in memory though files were wanted; or null.</summary>
+    public string? KvReason { get; init; }
 
     /// <summary>What the budget holds for it.</summary>
     public long ReservedBytes { get; init; }

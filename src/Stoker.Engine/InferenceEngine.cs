@@ -39,8 +39,8 @@ public sealed class InferenceEngine : IInferenceEngine, IAsyncDisposable
     {
         GenerationChecks.Check(request);
         var manifest = await _loader.ResolveAsync(model, context.Trust, cancellationToken) ?? throw NotInstalled(model);
-        using var turn = await _pool.EnterAsync(cancellationToken);
-        var running = await _loader.LoadAsync(manifest, context, cancellationToken);
+        var (turn, running) = await EnterAsync(manifest, context, cancellationToken);
+        using var held = turn;
         _pool.BeginAnswer();
         try
         {
@@ -53,7 +53,30 @@ public sealed class InferenceEngine : IInferenceEngine, IAsyncDisposable
         }
         finally
         {
-            await _pool.EndAnswerAsync(context.KeepAlive);
+            await _pool.EndAnswerAsync(turn, context.KeepAlive);
+        }
+    }
+
+    /// <summary>A place beside others in the loaded model; or alone, to load it first.</summary>
+    private async Task<(TurnQueue.Turn Turn, RunningModel Running)> EnterAsync(ModelManifest manifest, GenerationContext context, CancellationToken cancellationToken)
+    {
+        var turn = await _pool.EnterAsync(manifest, context.Load, alone: false, cancellationToken);
+        try
+        {
+            if (!turn.IsAlone)
+            {
+                if (_pool.Current is { IsUnchanged: true } current) return (turn, current);
+                turn.Dispose(); // it ended just now, or its file was replaced
+                turn = await _pool.EnterAsync(manifest, context.Load, alone: true, cancellationToken);
+            }
+            var running = await _loader.LoadAsync(manifest, context, cancellationToken);
+            turn.Share();
+            return (turn, running);
+        }
+        catch
+        {
+            turn.Dispose();
+            throw;
         }
     }
 

@@ -4,9 +4,9 @@ using Stoker.Core.Formats.Gguf;
 using Stoker.Core.Models;
 using Stoker.Core.Progress;
 using Stoker.Engine.Chat;
-using Stoker.Engine.Decoding;
 using Stoker.Engine.Protocol;
 using Stoker.Engine.Runners;
+using Stoker.Native.Llama;
 
 namespace Stoker.Engine;
 
@@ -20,7 +20,7 @@ namespace Stoker.Engine;
 /// <item>load (<see cref="Runner.LoadAsync"/>)</item>
 /// <item>warm: a first short answer that nobody sees (<see cref="Runner.WarmAsync"/>)</item>
 /// </list>
-/// Steps 2 to 6 are done by whoever has the pool's turn.
+/// Steps 2 to 6 are done by whoever has the pool's turn alone.
 /// </summary>
 public sealed class ModelLoader(IModelSource source, RunnerPool pool, MemoryLedger ledger, TimeProvider time)
 {
@@ -28,7 +28,7 @@ public sealed class ModelLoader(IModelSource source, RunnerPool pool, MemoryLedg
     public Task<ModelManifest?> ResolveAsync(string model, CallerTrust trust, CancellationToken cancellationToken) =>
         source.FindAsync(model, trust, cancellationToken);
 
-    /// <summary>Steps 2 to 6, or nothing when that very model is loaded already. Call with the pool's turn.</summary>
+    /// <summary>Steps 2 to 6, or nothing when that very model is loaded already. Call alone.</summary>
     /// <exception cref="StokerException">NotFound, Corrupt, Unsupported, OutOfMemory, Unavailable.</exception>
     public async Task<RunningModel> LoadAsync(ModelManifest manifest, GenerationContext context, CancellationToken cancellationToken)
     {
@@ -41,15 +41,15 @@ public sealed class ModelLoader(IModelSource source, RunnerPool pool, MemoryLedg
         try
         {
             var identity = FileIdentity.Of(files.WeightPaths);
-            if (pool.Current is { } current && IsTheSame(current, manifest, identity, options, context.Load)) return current;
+            if (pool.Current is { } current && current.Serves(manifest, options, context.Load) && current.Identity == identity) return current;
             pool.BeginLoad(manifest, options);
             var model = await AcceptAsync(manifest, files, progress, cancellationToken);
 
             // 3. Make room.
-            var memory = await MakeRoomAsync(manifest, model, options, progress, cancellationToken);
+            var (room, memory) = await MakeRoomAsync(manifest, model, options, progress, cancellationToken);
 
             // 4. to 6. Start, load, warm.
-            var loaded = await StartAsync(manifest, model, identity, options, files, memory, progress, cancellationToken);
+            var loaded = await StartAsync(manifest, model, identity, options, files, room, memory, progress, cancellationToken);
             isHeld = false; // the running model holds it now
             pool.EndLoad(loaded);
             return loaded;
@@ -64,11 +64,6 @@ public sealed class ModelLoader(IModelSource source, RunnerPool pool, MemoryLedg
         }
     }
 
-    /// <summary>A loaded model serves a request that names no options of its own, however it was loaded.</summary>
-    private static bool IsTheSame(RunningModel current, ModelManifest manifest, string identity, LoadOptions options, LoadOptions? asked) =>
-        current.Manifest.Name == manifest.Name && current.Identity == identity
-        && (asked is null || asked == new LoadOptions() || current.Options == options);
-
     private async Task<GgufModel> AcceptAsync(ModelManifest manifest, IModelHold files, IProgress<StageProgress> progress, CancellationToken cancellationToken)
     {
         var step = new StageClock(progress, Stage.Verify, manifest.Name, time);
@@ -79,25 +74,19 @@ public sealed class ModelLoader(IModelSource source, RunnerPool pool, MemoryLedg
         return model;
     }
 
-    private async Task<MemoryLease> MakeRoomAsync(ModelManifest manifest, GgufModel model, LoadOptions options, IProgress<StageProgress> progress, CancellationToken cancellationToken)
+    private async Task<(RoomPlan Room, MemoryLease Lease)> MakeRoomAsync(ModelManifest manifest, GgufModel model, LoadOptions options, IProgress<StageProgress> progress, CancellationToken cancellationToken)
     {
         var step = new StageClock(progress, Stage.MakeRoom, manifest.Name, time);
         await pool.UnloadCurrentAsync();
         cancellationToken.ThrowIfCancellationRequested();
-        var trained = (int)Math.Clamp(model.Metadata.ContextLength ?? 0, 0, int.MaxValue);
-        var estimate = ModelMemoryEstimate.Of(model, new ModelMemoryOptions
-        {
-            ContextTokens = RunnerModel.ContextTokens(options.ContextTokens, trained),
-            Repack = options.Repack ?? true,
-            MicroBatchTokens = RunnerModel.MicroBatchTokens,
-        });
-        var lease = ledger.Reserve(manifest.Name, estimate);
-        step.Done(estimate.TotalBytes);
-        return lease;
+        var room = RoomPlan.Of(model, options, pool.Options.SessionsFolder is not null, ledger.FreeBytes);
+        var lease = ledger.Reserve(manifest.Name, room.Estimate);
+        step.Done(room.Estimate.TotalBytes);
+        return (room, lease);
     }
 
     private async Task<RunningModel> StartAsync(
-        ModelManifest manifest, GgufModel model, string identity, LoadOptions options, IModelHold files, MemoryLease memory, IProgress<StageProgress> progress, CancellationToken cancellationToken)
+        ModelManifest manifest, GgufModel model, string identity, LoadOptions options, IModelHold files, RoomPlan room, MemoryLease memory, IProgress<StageProgress> progress, CancellationToken cancellationToken)
     {
         var step = new StageClock(progress, Stage.Load, manifest.Name, time);
         Runner? runner = null;
@@ -105,11 +94,11 @@ public sealed class ModelLoader(IModelSource source, RunnerPool pool, MemoryLedg
         {
             Action<string>? log = pool.Options.Log is { } told ? line => told(manifest.Name, line) : null;
             runner = await Runner.StartAsync(pool.Options.Start, log, time, cancellationToken);
-            var command = new LoadCommand { Paths = files.WeightPaths, ContextTokens = options.ContextTokens, Threads = options.Threads, Repack = options.Repack };
+            var command = CommandOf(files, options, room);
             var report = await runner.LoadAsync(command, fraction => step.Progress((long)(fraction * model.SizeBytes), model.SizeBytes), cancellationToken);
             await runner.WarmAsync(cancellationToken);
-            memory.MarkAllocated();
-            step.Done(model.SizeBytes, $"context {report.ContextTokens}, {report.Threads} {(report.Threads == 1 ? "thread" : "threads")}");
+            memory.MarkAllocated(room.Actual(report));
+            step.Done(model.SizeBytes, StartNote(report));
             return new RunningModel(manifest, identity, options, runner, report, files, memory);
         }
         catch (Exception error)
@@ -122,6 +111,28 @@ public sealed class ModelLoader(IModelSource source, RunnerPool pool, MemoryLedg
             throw;
         }
     }
+
+    private static string StartNote(LoadedReport report)
+    {
+        static string Count(int count, string word) => count == 1 ? $"1 {word}" : $"{count} {word}s";
+        var where = report.KvMode == KvMode.Ssd ? "files" : report.KvReason is { } why ? $"memory: {why}" : "memory";
+        return $"context {report.ContextTokens} in {Count(report.Slots, "slot")}, KV in {where}, {Count(report.Threads, "thread")}";
+    }
+
+    private LoadCommand CommandOf(IModelHold files, LoadOptions options, RoomPlan room) => new()
+    {
+        Paths = files.WeightPaths,
+        ContextTokens = options.ContextTokens,
+        Threads = options.Threads,
+        Repack = options.Repack,
+        GpuLayers = options.GpuLayers,
+        Slots = room.Slots,
+        SlotsInMemory = room.SlotsInMemory,
+        Kv = options.Kv ?? KvMode.Auto,
+        KvType = options.KvType ?? KvType.F16,
+        KvWindowTokens = options.KvWindowTokens,
+        SessionsFolder = pool.Options.SessionsFolder,
+    };
 
     private sealed class NoProgress : IProgress<StageProgress>
     {

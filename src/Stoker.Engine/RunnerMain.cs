@@ -19,6 +19,9 @@ public static class RunnerMain
     // The daemon decides who waits for whom; this only has to hold what it sends at once, tokenise calls among it.
     private const int MaxPending = 256;
 
+    // While every receiver is behind.
+    private static readonly TimeSpan Behind = TimeSpan.FromMilliseconds(5);
+
     /// <param name="arguments"><c>[--llama-dir DIR] --socket PATH</c>.</param>
     /// <param name="input">Standard input; its first line is the nonce.</param>
     /// <returns>The exit code, when it could not start; else the process ends with the daemon.</returns>
@@ -56,17 +59,23 @@ public static class RunnerMain
         return 0;
     }
 
+    /// <summary>Takes requests as they come, and steps all answers as long as there are any.</summary>
     private static void DecodeThread(BlockingCollection<ChildRequest> requests, LlamaLibrary? library, string? reason)
     {
         RunnerModel? model = null;
-        foreach (var request in requests.GetConsumingEnumerable())
+        var wait = TimeSpan.Zero;
+        while (true)
         {
-            using (request) Answer(request, library, reason, ref model);
+            if (model is not { IsIdle: false }) wait = Timeout.InfiniteTimeSpan;
+            if (requests.TryTake(out var request, wait)) Answer(request, library, reason, ref model);
+            else if (model is null) return;
+            wait = model is null || model.Step() ? TimeSpan.Zero : Behind;
         }
     }
 
     private static void Answer(ChildRequest request, LlamaLibrary? library, string? reason, ref RunnerModel? model)
     {
+        var target = new RequestTarget(request);
         try
         {
             if (library is null) throw new StokerException(ErrorKind.Unavailable, reason!);
@@ -78,9 +87,8 @@ public static class RunnerMain
                     Send(request, RunnerProtocol.Loaded, model.Report, RunnerJson.Default.LoadedReport);
                     break;
                 case RunnerProtocol.Generate when model is not null:
-                    var generation = Read(request, RunnerJson.Default.GenerationRequest);
-                    model.Generate(generation, told => Send(request, RunnerProtocol.Event, told, RunnerJson.Default.GenerationEvent), request.Cancelled);
-                    break;
+                    model.Join(Read(request, RunnerJson.Default.GenerationRequest), target);
+                    return; // it ends when the answer does
                 case RunnerProtocol.Tokenize when model is not null:
                     var tokens = model.Tokenize(Read(request, RunnerJson.Default.TokenizeCommand));
                     Send(request, RunnerProtocol.Tokenized, new TokenizedReport(tokens), RunnerJson.Default.TokenizedReport);
@@ -88,21 +96,21 @@ public static class RunnerMain
                 default:
                     throw new StokerException(ErrorKind.Internal, $"The runner was asked out of order (request {request.Kind}).");
             }
-            request.End();
+            target.End();
         }
         catch (OperationCanceledException)
         {
-            request.Fail(ErrorKind.Cancelled, "Cancelled.");
+            target.Fail(ErrorKind.Cancelled, "Cancelled.");
         }
         catch (StokerException error)
         {
-            request.Fail(error.Kind, error.Message);
+            target.Fail(error.Kind, error.Message);
         }
         catch (Exception error)
         {
             // A root: one request's defect is told to whoever asked, and the model stays loaded.
             Console.Error.WriteLine(error);
-            request.Fail(ErrorKind.Internal, $"The runner failed: {error.Message}");
+            target.Fail(ErrorKind.Internal, $"The runner failed: {error.Message}");
         }
     }
 
@@ -154,5 +162,26 @@ public static class RunnerMain
             if (arguments[i] == name) return arguments[i + 1];
         }
         return null;
+    }
+
+    private sealed class RequestTarget(ChildRequest request) : IAnswerTarget
+    {
+        public CancellationToken Cancelled => request.Cancelled;
+
+        public bool HasRoom => request.HasRoom;
+
+        public void Tell(GenerationEvent told) => Send(request, RunnerProtocol.Event, told, RunnerJson.Default.GenerationEvent);
+
+        public void End()
+        {
+            request.End();
+            request.Dispose();
+        }
+
+        public void Fail(ErrorKind kind, string message)
+        {
+            request.Fail(kind, message);
+            request.Dispose();
+        }
     }
 }

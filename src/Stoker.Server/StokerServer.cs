@@ -118,6 +118,8 @@ public sealed class StokerServer : IAsyncDisposable
         _log.Dispose();
     }
 
+    private static string SessionsFolder(StokerPaths paths) => Path.Combine(paths.Home, "sessions");
+
     private static string RunnerLogPath(StokerPaths paths) => Path.Combine(paths.Logs, "runner.log");
 
     private static RunnerStart RunnerStartOf(ServerStart start) => new()
@@ -160,7 +162,8 @@ public sealed class StokerServer : IAsyncDisposable
             Start = runner,
             QueueLength = options.QueueLength,
             KeepAlive = options.KeepAlive,
-            Load = new LoadOptions { ContextTokens = options.ContextTokens, Threads = options.Threads },
+            Load = LoadWords.Of(options),
+            SessionsFolder = SessionsFolder(start.Paths),
             Log = _runnerLog.Write,
         };
         return new InferenceEngine(new SuppliedModels(_supply), new MemoryLedger(new SystemMemoryGauge()), pool, start.Time);

@@ -16,7 +16,7 @@ public sealed class MemoryLease : IDisposable
     /// <summary>Who holds it, for messages and lists.</summary>
     public string Holder { get; }
 
-    public MemoryEstimate Estimate { get; }
+    public MemoryEstimate Estimate { get; private set; }
 
     /// <summary>True once the holder has allocated what it announced.</summary>
     public bool IsAllocated { get; private set; }
@@ -25,7 +25,12 @@ public sealed class MemoryLease : IDisposable
     /// Tells the ledger that the private memory is allocated, so that the system's own figure lacks it now and it is not
     /// counted twice.
     /// </summary>
-    public void MarkAllocated() => _ledger.Change(() => IsAllocated = true);
+    /// <param name="actual">What it turned out to be, or null: as announced.</param>
+    public void MarkAllocated(MemoryEstimate? actual = null) => _ledger.Change(() =>
+    {
+        Estimate = actual ?? Estimate;
+        IsAllocated = true;
+    });
 
     public void Dispose()
     {

@@ -62,9 +62,10 @@ public static class ModelMemoryEstimate
     {
         var heads = Clamped(metadata.KeyValueHeads(layer));
         if (heads == 0) return options.Slots * RecurrentBytes(metadata);
+        if (options.CacheInFiles) return 0;
         var keys = Bytes(options.KeyType, (Int128)heads * Clamped(metadata.KeyLength));
         var values = Bytes(options.ValueType, (Int128)heads * Clamped(metadata.ValueLength));
-        return Saturating(context * (keys + values));
+        return Saturating(options.Slots * context * (keys + values));
     }
 
     /// <summary>A layer without attention: its convolution's and state-space state (llama_hparams::n_embd_r, n_embd_s).</summary>

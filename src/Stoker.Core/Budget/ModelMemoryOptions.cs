@@ -5,7 +5,7 @@ namespace Stoker.Core.Budget;
 /// <summary>How a model is going to be loaded, as far as memory depends on it.</summary>
 public sealed record ModelMemoryOptions
 {
-    /// <summary>Context in tokens, of all slots together.</summary>
+    /// <summary>Context in tokens, of each slot.</summary>
     public required int ContextTokens { get; init; }
 
     /// <summary>Type of the cache's keys.</summary>
@@ -23,6 +23,9 @@ public sealed record ModelMemoryOptions
     /// <summary>Tokens of a micro-batch.</summary>
     public int MicroBatchTokens { get; init; } = 512;
 
-    /// <summary>Conversations decoded side by side; recurrent state is per slot.</summary>
+    /// <summary>Conversations decoded side by side, each with a cache of its own.</summary>
     public int Slots { get; init; } = 1;
+
+    /// <summary>Keys and values lie in files that the kernel may drop; recurrent state never does.</summary>
+    public bool CacheInFiles { get; init; }
 }

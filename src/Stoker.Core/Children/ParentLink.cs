@@ -147,6 +147,9 @@ public sealed class ChildRequest : IDisposable
 
     internal SendWindow Window { get; } = new();
 
+    /// <summary>True: the next few <see cref="Send"/>s do not wait. For a sender that has others to serve meanwhile.</summary>
+    public bool HasRoom => Window.HasRoom(8);
+
     /// <summary>Sends a part of the answer at once. Waits when the daemon is far behind.</summary>
     /// <exception cref="StokerException">Timeout: the daemon has taken nothing for 30 s.</exception>
     /// <exception cref="OperationCanceledException">The request was cancelled.</exception>

@@ -16,6 +16,12 @@ internal sealed class SendWindow
     private int _left = Frames;
     private bool _closed;
 
+    /// <summary>So many frames can be taken without a wait, or it is closed, so that nobody waits at all.</summary>
+    internal bool HasRoom(int frames)
+    {
+        lock (_gate) return _closed || _left >= frames;
+    }
+
     /// <summary>Waits for room. False: none within the timeout, or closed.</summary>
     internal bool TryTake(TimeSpan timeout)
     {

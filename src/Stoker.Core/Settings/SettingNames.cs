@@ -87,6 +87,62 @@ public static class SettingNames
         Show = static options => options.Threads is { } threads ? [Text(threads)] : [],
     };
 
+    public static Setting Parallel { get; } = new()
+    {
+        Key = "parallel", Flag = "--parallel", Variable = "STOKER_PARALLEL", Kind = SettingKind.Number, Property = nameof(StokerOptions.Parallel),
+        DefaultText = "4, fewer where memory is short", Doc = "Conversations that a model answers side by side, each with the whole context.",
+        Apply = static (options, texts) => options with { Parallel = SettingText.ParseNumber(SettingText.Single(texts)) },
+        Show = static options => options.Parallel is { } slots ? [Text(slots)] : [],
+    };
+
+    public static Setting Kv { get; } = new()
+    {
+        Key = "kv", Flag = "--kv", Variable = "STOKER_KV", Kind = SettingKind.Text, Property = nameof(StokerOptions.Kv),
+        DefaultText = "auto", Doc = "Where the KV cells of conversations lie: ssd (files), ram, or auto: files where that works.",
+        Apply = static (options, texts) => options with { Kv = SettingText.Choice(texts, "auto", "ssd", "ram") },
+        Show = static options => [options.Kv],
+    };
+
+    public static Setting KvType { get; } = new()
+    {
+        Key = "kv_type", Flag = "--kv-type", Variable = "STOKER_KV_TYPE", Kind = SettingKind.Text, Property = nameof(StokerOptions.KvType),
+        DefaultText = "f16", Doc = "Type of keys and values: f32, f16, bf16, q8_0 or q4_0.",
+        Apply = static (options, texts) => options with { KvType = SettingText.Choice(texts, "f32", "f16", "bf16", "q8_0", "q4_0") },
+        Show = static options => [options.KvType],
+    };
+
+    public static Setting KvWindow { get; } = new()
+    {
+        Key = "kv_window", Flag = "--kv-window", Variable = "STOKER_KV_WINDOW", Kind = SettingKind.Number, Property = nameof(StokerOptions.KvWindowTokens),
+        DefaultText = "as the kernel likes", Doc = "Tokens of a conversation whose cells stay in memory; older ones are read from disk for every token.",
+        Apply = static (options, texts) => options with { KvWindowTokens = SettingText.ParseNumber(SettingText.Single(texts)) },
+        Show = static options => options.KvWindowTokens is { } tokens ? [Text(tokens)] : [],
+    };
+
+    public static Setting Repack { get; } = new()
+    {
+        Key = "repack", Flag = "--repack", Variable = "STOKER_REPACK", Kind = SettingKind.Text, Property = nameof(StokerOptions.Repack),
+        DefaultText = "auto", Doc = "Copy weights into this processor's favourite order: faster prompts, more private memory. on, off, or auto: as llama.cpp decides.",
+        Apply = static (options, texts) => options with { Repack = SettingText.Choice(texts, "auto", "on", "off") },
+        Show = static options => [options.Repack],
+    };
+
+    public static Setting GpuLayers { get; } = new()
+    {
+        Key = "ngl", Flag = "--ngl", Variable = "STOKER_NGL", Kind = SettingKind.Number, Property = nameof(StokerOptions.GpuLayers),
+        DefaultText = "as llama.cpp decides", Doc = "Layers on a GPU, where the libraries have one; their KV lies there too.",
+        Apply = static (options, texts) => options with { GpuLayers = SettingText.ParseNumber(SettingText.Single(texts)) },
+        Show = static options => options.GpuLayers is { } layers ? [Text(layers)] : [],
+    };
+
+    public static Setting Durability { get; } = new()
+    {
+        Key = "durability", Flag = "--durability", Variable = "STOKER_DURABILITY", Kind = SettingKind.Text, Property = nameof(StokerOptions.Durability),
+        DefaultText = "process", Doc = "What snapshots of sessions survive: process (the end of any process), or fsync (power loss too, slower).",
+        Apply = static (options, texts) => options with { Durability = SettingText.Choice(texts, "process", "fsync") },
+        Show = static options => [options.Durability],
+    };
+
     public static Setting LlamaDirectory { get; } = new()
     {
         Key = "llama_dir", Flag = "--llama-dir", Variable = "STOKER_LLAMA_DIR", Kind = SettingKind.Text, Property = nameof(StokerOptions.LlamaDirectory),
@@ -125,7 +181,8 @@ public static class SettingNames
     /// <summary>Every setting, in the order they are shown.</summary>
     public static IReadOnlyList<Setting> All { get; } =
     [
-        Home, Host, Port, ApiKeys, AllowedHosts, AllowedOrigins, KeepAlive, ContextTokens, Threads, LlamaDirectory, SourceOrder, MaxBody, QueueLength,
+        Home, Host, Port, ApiKeys, AllowedHosts, AllowedOrigins, KeepAlive, ContextTokens, Threads, Parallel,
+        Kv, KvType, KvWindow, Repack, GpuLayers, Durability, LlamaDirectory, SourceOrder, MaxBody, QueueLength,
     ];
 
     /// <summary>The setting with this JSON key, or null.</summary>

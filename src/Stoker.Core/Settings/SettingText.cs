@@ -80,6 +80,17 @@ public static class SettingText
     public static IReadOnlyList<string> ParseList(IReadOnlyList<string> texts) =>
         [.. texts.SelectMany(static text => text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))];
 
+    /// <summary>The one text, which is one of these words.</summary>
+    public static string Choice(IReadOnlyList<string> texts, params ReadOnlySpan<string> words)
+    {
+        var text = Single(texts).Trim();
+        foreach (var word in words)
+        {
+            if (string.Equals(text, word, StringComparison.OrdinalIgnoreCase)) return word;
+        }
+        throw new FormatException($"'{Printable.Short(text)}' is none of {string.Join(", ", words)}.");
+    }
+
     /// <summary>The one text of a setting that is no list.</summary>
     public static string Single(IReadOnlyList<string> texts) =>
         texts.Count == 1 ? texts[0] : throw new FormatException($"takes one value, not {texts.Count}.");

@@ -44,6 +44,30 @@ public sealed record StokerOptions
     [Range(1, 1024)]
     public int? Threads { get; init; }
 
+    /// <summary>Conversations side by side, or null: 4, fewer where cells in memory would take too much of it.</summary>
+    [Range(1, 64)]
+    public int? Parallel { get; init; }
+
+    /// <summary>Where KV cells lie: <c>auto</c>, <c>ssd</c> or <c>ram</c>. Default: auto.</summary>
+    public string Kv { get; init; } = "auto";
+
+    /// <summary>Type of keys and values: <c>f32</c>, <c>f16</c>, <c>bf16</c>, <c>q8_0</c>, <c>q4_0</c>. Default: f16.</summary>
+    public string KvType { get; init; } = "f16";
+
+    /// <summary>Tokens of a conversation whose cells stay in memory, or null: as many as the kernel likes.</summary>
+    [Range(256, 16 * 1024 * 1024)]
+    public int? KvWindowTokens { get; init; }
+
+    /// <summary>Whether weights are repacked: <c>auto</c>, <c>on</c> or <c>off</c>. Default: auto.</summary>
+    public string Repack { get; init; } = "auto";
+
+    /// <summary>Layers on a GPU, or null: as llama.cpp decides.</summary>
+    [Range(0, 100_000)]
+    public int? GpuLayers { get; init; }
+
+    /// <summary>What snapshots of sessions survive: <c>process</c> or <c>fsync</c>. Default: process.</summary>
+    public string Durability { get; init; } = "process";
+
     /// <summary>Folder of the llama.cpp libraries, or null: the one beside the program.</summary>
     public string? LlamaDirectory { get; init; }
 

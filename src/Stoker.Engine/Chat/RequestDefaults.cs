@@ -35,6 +35,11 @@ public static class RequestDefaults
         ContextTokens = asked?.ContextTokens ?? defaults?.ContextTokens ?? configured.ContextTokens,
         Threads = asked?.Threads ?? configured.Threads,
         Repack = asked?.Repack ?? configured.Repack,
+        Parallel = asked?.Parallel ?? configured.Parallel,
+        Kv = asked?.Kv ?? configured.Kv,
+        KvType = asked?.KvType ?? configured.KvType,
+        KvWindowTokens = asked?.KvWindowTokens ?? configured.KvWindowTokens,
+        GpuLayers = asked?.GpuLayers ?? configured.GpuLayers,
     };
 
     // What a publisher wrote wrongly must not make every request fail: it is left out.

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Stoker.Core.Errors;
+using Stoker.Engine.Kv;
 using Stoker.Engine.Protocol;
 using Stoker.Native.Libc;
 using Stoker.Native.Llama;
@@ -7,8 +8,7 @@ using Stoker.Native.Llama;
 namespace Stoker.Engine.Decoding;
 
 /// <summary>
-/// The one model of a runner, its context and the answers from it. All calls block and come from one thread, the runner's
-/// decode thread.
+/// The one model of a runner, its context and the answers from it. Everything comes from one thread, the runner's decode thread.
 /// </summary>
 public sealed class RunnerModel : IDisposable
 {
@@ -18,24 +18,19 @@ public sealed class RunnerModel : IDisposable
     /// <summary>Prompt tokens decoded at once.</summary>
     public const int MicroBatchTokens = 512;
 
-    private readonly LlamaLibrary _library;
     private readonly LlamaModel _model;
-    private readonly LlamaContext? _context;
-    private readonly LlamaBatch? _batch;
-    private readonly byte[]?[] _tokenBytes;
-    private readonly Func<uint> _newSeed;
+    private readonly SlotLoop? _loop;
 
-    private RunnerModel(LlamaLibrary library, LlamaModel model, LlamaContext? context, LlamaBatch? batch, Func<uint> newSeed)
+    private RunnerModel(LlamaModel model, SlotLoop? loop)
     {
-        _library = library;
         _model = model;
-        _context = context;
-        _batch = batch;
-        _newSeed = newSeed;
-        _tokenBytes = new byte[model.VocabularySize][];
+        _loop = loop;
     }
 
     public required LoadedReport Report { get; init; }
+
+    /// <summary>Nothing is decoded and nobody waits for that.</summary>
+    public bool IsIdle => _loop is not { IsIdle: false };
 
     /// <summary>Loads and makes the context.</summary>
     /// <param name="library">llama.cpp.</param>
@@ -47,30 +42,16 @@ public sealed class RunnerModel : IDisposable
     {
         var watch = Stopwatch.StartNew();
         LlamaModel? model = null;
-        LlamaContext? context = null;
-        LlamaBatch? batch = null;
+        KvContext? kv = null;
         try
         {
-            var options = new ModelLoadOptions { VocabularyOnly = command.VocabularyOnly, Repack = command.Repack };
+            var options = new ModelLoadOptions { VocabularyOnly = command.VocabularyOnly, Repack = command.Repack, GpuLayers = command.GpuLayers };
             model = LlamaModel.Load(library, command.Paths, options, progress, cancellationToken);
             var threads = command.Threads ?? DecodeThreads.ForModel(model.SizeBytes, DecodeThreads.Count(OwnProcess.AllowedProcessors(), "/"));
-            var contextTokens = 0;
-            if (!command.VocabularyOnly)
-            {
-                if (!model.HasDecoder || model.HasEncoder)
-                    throw new StokerException(ErrorKind.Unsupported, $"'{model.Description}' is not a text generator (it has an encoder): only decoder models can be run.");
-                contextTokens = ContextTokens(command.ContextTokens, model.TrainedContextTokens);
-                context = LlamaContext.Create(library, model, new ContextOptions
-                {
-                    ContextTokens = contextTokens,
-                    Threads = threads,
-                    BatchTokens = MicroBatchTokens,
-                    MicroBatchTokens = MicroBatchTokens,
-                });
-                batch = LlamaBatch.Create(library, MicroBatchTokens);
-            }
+            var contextTokens = command.VocabularyOnly ? 0 : ContextTokens(command.ContextTokens, model.TrainedContextTokens);
+            if (!command.VocabularyOnly) kv = CreateContext(library, model, command, contextTokens, threads);
             cancellationToken.ThrowIfCancellationRequested();
-            return new RunnerModel(library, model, context, batch, newSeed)
+            return new RunnerModel(model, kv is null ? null : LoopOf(library, model, kv, contextTokens, command, newSeed))
             {
                 Report = new LoadedReport
                 {
@@ -81,13 +62,15 @@ public sealed class RunnerModel : IDisposable
                     VocabularySize = model.VocabularySize,
                     HasChatTemplate = model.ChatTemplate is not null,
                     LoadMs = watch.Elapsed.TotalMilliseconds,
+                    Slots = kv?.Slots ?? 1,
+                    KvMode = kv?.Mode ?? KvMode.Ram,
+                    KvReason = kv?.Reason,
                 },
             };
         }
         catch (Exception error)
         {
-            batch?.Dispose();
-            context?.Dispose();
+            kv?.Dispose();
             model?.Dispose();
             if (error is LlamaException refused) throw LlamaErrors.ToStoker(refused);
             throw;
@@ -103,40 +86,49 @@ public sealed class RunnerModel : IDisposable
         return _model.Tokenize(command.Text, command.AddSpecial, command.ParseSpecial);
     }
 
-    /// <summary>One answer; events go to <paramref name="emit"/> as they come up.</summary>
-    /// <exception cref="StokerException">ContextOverflow, InvalidInput, Unsupported.</exception>
-    /// <exception cref="OperationCanceledException">Cancelled: within one token, or one micro-batch of the prompt.</exception>
-    public void Generate(GenerationRequest request, Action<GenerationEvent> emit, CancellationToken cancellationToken)
+    /// <summary>Begins an answer as soon as a slot is free; <see cref="Step"/> carries it on.</summary>
+    internal void Join(GenerationRequest request, IAnswerTarget target)
     {
-        if (_context is null || _batch is null)
-            throw new StokerException(ErrorKind.Unsupported, "This file holds a vocabulary and no weights: it can tokenise, but not generate.");
-        try
-        {
-            GenerationChecks.Check(request);
-            var prompt = PromptTokens.Of(_library, _model, request);
-            GenerationChecks.CheckFits(prompt.Length, Report.ContextTokens, Report.TrainedContextTokens);
-            var settings = SamplingRules.Resolve(request.Sampling, request.Grammar, Report.ContextTokens, _newSeed);
-            using var sampler = LlamaSampler.Create(_library, _model, settings);
-            var loop = new DecodeLoop(_context, _batch, sampler, BytesOf);
-            using var abort = cancellationToken.Register(_context.Abort);
-            loop.Run(request, prompt, settings, Report.ContextTokens, emit, cancellationToken);
-        }
-        catch (LlamaException error)
-        {
-            throw LlamaErrors.ToStoker(error);
-        }
-        finally
-        {
-            _context.ResetAbort();
-        }
+        if (_loop is not null) _loop.Join(request, target);
+        else target.Fail(ErrorKind.Unsupported, "This file holds a vocabulary and no weights: it can tokenise, but not generate.");
     }
+
+    /// <summary>One step of all answers. False: every receiver is behind.</summary>
+    public bool Step() => _loop?.Step() ?? true;
 
     public void Dispose()
     {
-        _batch?.Dispose();
-        _context?.Dispose();
+        _loop?.Dispose();
         _model.Dispose();
     }
 
-    private byte[] BytesOf(int token) => _tokenBytes[token] ??= _model.TokenBytes(token);
+    private static KvContext CreateContext(LlamaLibrary library, LlamaModel model, LoadCommand command, int contextTokens, int threads)
+    {
+        if (!model.HasDecoder || model.HasEncoder)
+            throw new StokerException(ErrorKind.Unsupported, $"'{model.Description}' is not a text generator (it has an encoder): only decoder models can be run.");
+        var options = new KvOptions
+        {
+            Mode = command.Kv,
+            ContextTokens = contextTokens,
+            Slots = command.Slots ?? 1,
+            KeyType = command.KvType,
+            ValueType = command.KvType,
+            Threads = threads,
+            MicroBatch = MicroBatchTokens,
+            SessionsFolder = command.SessionsFolder,
+            WindowTokens = command.KvWindowTokens,
+        };
+        var kv = KvContext.Create(library, model, options);
+        // In memory every slot takes a whole cache: where that was not foreseen, fewer are made.
+        if (kv.Mode != KvMode.Ram || command.SlotsInMemory is not { } fewer || fewer >= kv.Slots) return kv;
+        kv.Dispose();
+        return KvContext.Create(library, model, options with { Slots = fewer });
+    }
+
+    private static SlotLoop LoopOf(LlamaLibrary library, LlamaModel model, KvContext kv, int contextTokens, LoadCommand command, Func<uint> newSeed)
+    {
+        var bytes = new byte[]?[model.VocabularySize];
+        var slotModel = new SlotModel(library, model, contextTokens, token => bytes[token] ??= model.TokenBytes(token), newSeed);
+        return new SlotLoop(slotModel, new SlotTable(kv, command.SessionsFolder));
+    }
 }

@@ -40,4 +40,10 @@ public sealed record GenerationRequest
 
     /// <summary>True: each token event carries a 64-bit hash of the full-vocabulary logits it was sampled from (exactness tests).</summary>
     public bool LogitHashes { get; init; }
+
+    /// <summary>Whose conversations it may see: an opaque word that the daemon gives each key. Never shared between two.</summary>
+    public string Scope { get; init; } = "";
+
+    /// <summary>False: nothing that was computed before is used again.</summary>
+    public bool ReusePrefix { get; init; } = true;
 }

@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Stoker.Core.Children;
+using Stoker.Native.Llama;
 
 namespace Stoker.Engine.Protocol;
 
@@ -7,7 +8,7 @@ namespace Stoker.Engine.Protocol;
 public static class RunnerProtocol
 {
     /// <summary>Changes with any message, so that a daemon and a runner of different builds refuse each other.</summary>
-    public const int Version = 1;
+    public const int Version = 2;
 
     /// <summary>Daemon to runner; each begins a request.</summary>
     public const ushort Load = FrameKinds.FirstOwn;
@@ -33,6 +34,22 @@ public sealed record LoadCommand
     /// <summary>Null: the physical cores that cpuset and quota leave.</summary>
     public int? Threads { get; init; }
     public bool? Repack { get; init; }
+    public int? GpuLayers { get; init; }
+
+    /// <summary>Conversations decoded side by side. Null: 1.</summary>
+    public int? Slots { get; init; }
+
+    /// <summary>So many instead, where cells turn out to lie in memory; null: as many.</summary>
+    public int? SlotsInMemory { get; init; }
+
+    public KvMode Kv { get; init; } = KvMode.Auto;
+    public KvType KvType { get; init; } = KvType.F16;
+
+    /// <summary>Tokens whose cells stay in memory; null: as many as the kernel likes.</summary>
+    public int? KvWindowTokens { get; init; }
+
+    /// <summary>Where conversations lie; null: they have no files.</summary>
+    public string? SessionsFolder { get; init; }
 
     /// <summary>Only tokenising will be asked: no weights, no context.</summary>
     public bool VocabularyOnly { get; init; }
@@ -51,6 +68,15 @@ public sealed record LoadedReport
     public required int VocabularySize { get; init; }
     public required bool HasChatTemplate { get; init; }
     public required double LoadMs { get; init; }
+
+    /// <summary>Conversations decoded side by side, each with the whole context.</summary>
+    public int Slots { get; init; } = 1;
+
+    /// <summary>Where the cells of conversations lie.</summary>
+    public KvMode KvMode { get; init; } = KvMode.Ram;
+
+    /// <summary>Why they lie in memory though files were wanted; or null.</summary>
+    public string? KvReason { get; init; }
 }
 
 /// <summary>Text to tokens.</summary>

@@ -1,11 +1,14 @@
 using Stoker.Core.Errors;
 using Stoker.Core.Models;
+using Stoker.Engine.Chat;
+using Stoker.Engine.Protocol;
 
 namespace Stoker.Engine.Runners;
 
 /// <summary>
-/// The loaded model and whose turn it is. One request loads or decodes at a time; whoever has the turn may change what is
-/// loaded. Idle models are unloaded after their keep-alive, and a runner that ended by itself is cleared away. Thread-safe.
+/// The loaded model and whose turn it is. Whoever has the turn alone may change what is loaded; requests for what is loaded share
+/// it, as many as the model has slots. Idle models are unloaded after their keep-alive, and a runner that ended by itself is
+/// cleared away. Thread-safe.
 /// </summary>
 public sealed class RunnerPool : IAsyncDisposable
 {
@@ -24,7 +27,7 @@ public sealed class RunnerPool : IAsyncDisposable
     // Changed by whoever has the turn, read by anyone, both under _lock.
     private RunningModel? _current;
     private (ModelManifest Manifest, LoadOptions Options)? _loading;
-    private bool _answering;
+    private int _answering;
     private bool _unloading;
     private (long SinceTimestamp, TimeSpan KeepAlive)? _idle;
 
@@ -39,16 +42,21 @@ public sealed class RunnerPool : IAsyncDisposable
 
     public RunnerPoolOptions Options => _options;
 
-    /// <summary>Waits for the turn to load and decode.</summary>
+    /// <summary>Waits for the turn to decode with this model: alone, or beside others while it is loaded and has a slot free.</summary>
+    /// <param name="alone">True: only alone, and before those that wait.</param>
     /// <exception cref="StokerException">Busy.</exception>
-    public Task<TurnQueue.Turn> EnterAsync(CancellationToken cancellationToken) => _turns.EnterAsync(first: false, cancellationToken);
+    public Task<TurnQueue.Turn> EnterAsync(ModelManifest manifest, LoadOptions? asked, bool alone, CancellationToken cancellationToken)
+    {
+        var options = RequestDefaults.Apply(asked, manifest.Defaults, _options.Load);
+        return _turns.EnterAsync(first: alone, alone ? null : inside => Current is { } current && current.Serves(manifest, options, asked) && inside < current.Report.Slots, cancellationToken);
+    }
 
-    /// <summary>The loaded model, if its runner lives. Call with the turn.</summary>
+    /// <summary>The loaded model, if its runner lives and it stays. Call with the turn.</summary>
     public RunningModel? Current
     {
         get
         {
-            lock (_lock) return _current is { } current && !current.Runner.Gone.IsCompleted ? current : null;
+            lock (_lock) return !_unloading && _current is { } current && !current.Runner.Gone.IsCompleted ? current : null;
         }
     }
 
@@ -60,7 +68,7 @@ public sealed class RunnerPool : IAsyncDisposable
         lock (_lock) _loading = (manifest, options);
     }
 
-    /// <summary>Unloads what is loaded. Call with the turn.</summary>
+    /// <summary>Unloads what is loaded. Call alone.</summary>
     public async Task UnloadCurrentAsync()
     {
         RunningModel? current;
@@ -95,7 +103,7 @@ public sealed class RunnerPool : IAsyncDisposable
             if (loaded is null) return;
             _current = loaded;
         }
-        _options.Log?.Invoke(loaded.Manifest.Name, $"Loaded {loaded.Manifest.Name}: {loaded.Report.Description}, context {loaded.Report.ContextTokens}, {loaded.Report.Threads} threads, {loaded.Report.LoadMs:0} ms (runner {loaded.Runner.ProcessId}).");
+        _options.Log?.Invoke(loaded.Manifest.Name, $"Loaded {loaded.Manifest.Name}: {loaded.Report.Description}, context {loaded.Report.ContextTokens} in {loaded.Report.Slots} slots, KV in {(loaded.Report.KvMode == KvMode.Ssd ? "files" : "memory")}{(loaded.Report.KvReason is { } why ? $" ({why})" : "")}, {loaded.Report.Threads} threads, {loaded.Report.LoadMs:0} ms (runner {loaded.Runner.ProcessId}).");
         Keep(WatchAsync(loaded));
     }
 
@@ -111,26 +119,26 @@ public sealed class RunnerPool : IAsyncDisposable
     {
         lock (_lock)
         {
-            _answering = true;
+            _answering++;
             _idle = null;
         }
     }
 
     /// <summary>An answer ended, however. Call with the turn, before giving it back.</summary>
-    public async Task EndAnswerAsync(TimeSpan? keepAlive)
+    public async Task EndAnswerAsync(TurnQueue.Turn turn, TimeSpan? keepAlive)
     {
         var keep = keepAlive ?? _options.KeepAlive;
         RunningModel? current;
         lock (_lock)
         {
-            _answering = false;
+            _answering--;
             current = _current;
             if (current is null) return;
             current.Answers++;
-            _idle = keep < TimeSpan.Zero ? null : (_time.GetTimestamp(), keep);
+            if (_answering == 0) _idle = keep < TimeSpan.Zero ? null : (_time.GetTimestamp(), keep);
         }
         NoteIfCrashed(current); // before the next one's turn, so that the third crash is the last
-        if (keep == TimeSpan.Zero && _turns.Waiting == 0) await UnloadCurrentAsync();
+        if (keep == TimeSpan.Zero && turn.TryBeAlone()) await UnloadCurrentAsync();
         else if (keep >= TimeSpan.Zero) WakeAfter(keep);
     }
 
@@ -141,7 +149,7 @@ public sealed class RunnerPool : IAsyncDisposable
         {
             if (!IsLoadedAs(model)) return false;
         }
-        using var turn = await _turns.EnterAsync(first: true, cancellationToken);
+        using var turn = await _turns.EnterAsync(first: true, mayShare: null, cancellationToken);
         lock (_lock)
         {
             if (!IsLoadedAs(model)) return false;
@@ -163,12 +171,15 @@ public sealed class RunnerPool : IAsyncDisposable
                 new LoadedModel
                 {
                     Name = current.Manifest.Name,
-                    State = _unloading ? LoadedState.Unloading : _answering ? LoadedState.Answering : LoadedState.Idle,
+                    State = _unloading ? LoadedState.Unloading : _answering > 0 ? LoadedState.Answering : LoadedState.Idle,
                     Pid = current.Runner.ProcessId,
                     ContextTokens = current.Report.ContextTokens,
                     Threads = current.Report.Threads,
+                    Slots = current.Report.Slots,
+                    Kv = current.Report.KvMode,
+                    KvReason = current.Report.KvReason,
                     ReservedBytes = current.ReservedBytes,
-                    Requests = (_answering ? 1 : 0) + waiting,
+                    Requests = _answering + waiting,
                     UnloadsAt = _idle is { } idle ? _time.GetUtcNow() + Left(idle) : null,
                     Answers = current.Answers,
                 },
@@ -232,7 +243,7 @@ public sealed class RunnerPool : IAsyncDisposable
         NoteIfCrashed(running);
         try
         {
-            using var turn = await _turns.EnterAsync(first: true, _stop.Token);
+            using var turn = await _turns.EnterAsync(first: true, mayShare: null, _stop.Token);
             bool isCurrent;
             lock (_lock) isCurrent = ReferenceEquals(_current, running);
             if (isCurrent) await UnloadCurrentAsync();

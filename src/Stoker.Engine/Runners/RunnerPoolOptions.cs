@@ -14,6 +14,9 @@ public sealed record RunnerPoolOptions
     /// <summary>How models are loaded, when the request does not say.</summary>
     public LoadOptions Load { get; init; } = new();
 
+    /// <summary>Where conversations lie; null: they have no files, and their cells lie in memory.</summary>
+    public string? SessionsFolder { get; init; }
+
     /// <summary>Gets one line for each event and each line a runner writes, with the model's name before it (<c>-</c>: of none).</summary>
     public Action<string, string>? Log { get; init; }
 }

@@ -39,6 +39,16 @@ public sealed class RunningModel : IAsyncDisposable
     /// <summary>True once we ended it ourselves: its end is no crash.</summary>
     public bool IsUnloading { get; private set; }
 
+    /// <summary>Whether a request for this model is for this very one: a request that names no options of its own takes it however it was loaded.</summary>
+    /// <param name="options">What it would be loaded with.</param>
+    /// <param name="asked">What the request names.</param>
+    public bool Serves(ModelManifest manifest, LoadOptions options, LoadOptions? asked) =>
+        Manifest.Name == manifest.Name && Manifest.Files.Select(static file => file.Digest).SequenceEqual(manifest.Files.Select(static file => file.Digest))
+        && (asked is null || asked == new LoadOptions() || Options == options);
+
+    /// <summary>False: other bytes lie where its files were.</summary>
+    public bool IsUnchanged => Identity == FileIdentity.Of(_files.WeightPaths);
+
     /// <summary>True once, when its runner ended by itself.</summary>
     public bool TryTakeCrash() => Runner.Gone.IsCompleted && !IsUnloading && Interlocked.Exchange(ref _crashTaken, 1) == 0;
 

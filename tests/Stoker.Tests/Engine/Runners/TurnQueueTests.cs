@@ -11,11 +11,11 @@ public sealed class TurnQueueTests
     public async Task Enter_OneAtATimeInOrder_WithThoseFirstBefore()
     {
         var queue = new TurnQueue(10, _time);
-        var holder = await queue.EnterAsync(first: false, TestContext.Current.CancellationToken);
+        var holder = await queue.EnterAsync(first: false, null, TestContext.Current.CancellationToken);
         var order = new List<string>();
         async Task WaitAsync(string name, bool first)
         {
-            using var turn = await queue.EnterAsync(first, TestContext.Current.CancellationToken);
+            using var turn = await queue.EnterAsync(first, null, TestContext.Current.CancellationToken);
             lock (order) order.Add(name);
         }
         var all = new[] { WaitAsync("1", false), WaitAsync("2", false), WaitAsync("housekeeping", true) };
@@ -31,14 +31,14 @@ public sealed class TurnQueueTests
     public async Task Enter_64Wait_The65thIsRefused()
     {
         var queue = new TurnQueue(64, _time);
-        var holder = await queue.EnterAsync(false, TestContext.Current.CancellationToken);
-        var waiting = Enumerable.Range(0, 64).Select(_ => queue.EnterAsync(false, TestContext.Current.CancellationToken)).ToList();
-        var error = await Assert.ThrowsAsync<StokerException>(() => queue.EnterAsync(false, TestContext.Current.CancellationToken));
+        var holder = await queue.EnterAsync(false, null, TestContext.Current.CancellationToken);
+        var waiting = Enumerable.Range(0, 64).Select(_ => queue.EnterAsync(false, null, TestContext.Current.CancellationToken)).ToList();
+        var error = await Assert.ThrowsAsync<StokerException>(() => queue.EnterAsync(false, null, TestContext.Current.CancellationToken));
         Assert.Equal(ErrorKind.Busy, error.Kind);
         Assert.NotNull(error.RetryAfter);
         holder.Dispose();
         foreach (var next in waiting) (await next).Dispose();
-        (await queue.EnterAsync(false, TestContext.Current.CancellationToken)).Dispose();
+        (await queue.EnterAsync(false, null, TestContext.Current.CancellationToken)).Dispose();
     }
 
     [Fact]
@@ -56,7 +56,7 @@ public sealed class TurnQueueTests
                 if (random.Next(3) == 0) cancel.CancelAfter(TimeSpan.FromMilliseconds(random.NextDouble()));
                 try
                 {
-                    using var turn = await queue.EnterAsync(random.Next(10) == 0, cancel.Token);
+                    using var turn = await queue.EnterAsync(random.Next(10) == 0, null, cancel.Token);
                     Assert.Equal(1, Interlocked.Increment(ref inside));
                     if (random.Next(4) == 0) await Task.Yield();
                     Interlocked.Decrement(ref inside);

@@ -1,0 +1,51 @@
+using Stoker.Engine.Kv;
+using Stoker.Engine.Sessions;
+
+namespace Stoker.Engine.Decoding;
+
+/// <summary>A kept conversation: its tokens, and where their cells are. Of the decode thread alone.</summary>
+internal sealed class Conversation(string scope)
+{
+    private readonly List<KvState> _points = [];
+
+    /// <summary>Points of the past are kept for so many turns.</summary>
+    private const int MostPoints = 4;
+
+    /// <summary>Whose it is: no other scope ever sees it.</summary>
+    public string Scope { get; } = scope;
+
+    /// <summary>Tokens whose cells are there, in order.</summary>
+    public List<int> Tokens { get; } = [];
+
+    /// <summary>Its slot, or null while it is outside.</summary>
+    public int? Slot { get; set; }
+
+    /// <summary>Its files; null where cells lie in memory.</summary>
+    public KvChain? Chain { get; set; }
+
+    /// <summary>While it is outside of a slot: what does not lie in its files.</summary>
+    public ReadOnlyMemory<byte> State { get; set; }
+
+    /// <summary>Somebody answers in it.</summary>
+    public bool IsAnswering { get; set; }
+
+    /// <summary>Counts up with every use.</summary>
+    public long LastUsed { get; set; }
+
+    /// <summary>Earlier states that it can return to, of models that cannot forget single cells.</summary>
+    public IReadOnlyList<KvState> Points => _points;
+
+    public void AddPoint(KvState point)
+    {
+        _points.RemoveAll(other => other.Cells >= point.Cells);
+        if (_points.Count == MostPoints) _points.RemoveAt(0);
+        _points.Add(point);
+    }
+
+    /// <summary>Forgets tokens from this one on; their cells are the caller's matter.</summary>
+    public void Cut(int tokens)
+    {
+        Tokens.RemoveRange(tokens, Tokens.Count - tokens);
+        _points.RemoveAll(point => point.Cells > tokens);
+    }
+}

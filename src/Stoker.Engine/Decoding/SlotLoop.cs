@@ -1,0 +1,276 @@
+using System.Diagnostics;
+using Stoker.Core.Errors;
+using Stoker.Engine.Kv;
+using Stoker.Engine.Protocol;
+using Stoker.Native.Llama;
+
+namespace Stoker.Engine.Decoding;
+
+/// <summary>What the loop knows of its model.</summary>
+internal sealed record SlotModel(LlamaLibrary Library, LlamaModel Model, int ContextTokens, Func<int, byte[]> BytesOf, Func<uint> NewSeed);
+
+/// <summary>
+/// Decodes all answers together: each step is one batch with the next tokens of every answer. They join and leave between steps.
+/// Everything here is of the decode thread.
+/// </summary>
+internal sealed class SlotLoop(SlotModel model, SlotTable table) : IDisposable
+{
+    /// <summary>How long a receiver may take nothing before its answer is given up.</summary>
+    private static readonly TimeSpan SlowReceiver = TimeSpan.FromSeconds(30);
+
+    /// <summary>Cells for which room is made ahead.</summary>
+    private const int ReservedCells = 256;
+
+    /// <summary>Prompts of so many tokens leave work memory behind that is worth giving back.</summary>
+    private const int LongPrompt = 1024;
+
+    private readonly List<Answer> _answers = [];
+    private readonly Queue<(GenerationRequest Request, IAnswerTarget Target)> _waiting = [];
+    private readonly LlamaBatch _batch = LlamaBatch.Create(model.Library, table.Kv.Context.BatchTokens);
+    private readonly int _microBatch = table.Kv.Context.MicroBatchTokens;
+    private int _turn;
+
+    /// <summary>Nothing to decode and nobody waits.</summary>
+    public bool IsIdle => _answers.Count == 0 && _waiting.Count == 0;
+
+    /// <summary>An answer is to begin as soon as a slot is free.</summary>
+    public void Join(GenerationRequest request, IAnswerTarget target) => _waiting.Enqueue((request, target));
+
+    /// <summary>One step. False: every receiver is behind, and there is nothing to do but wait a little.</summary>
+    public bool Step()
+    {
+        Sweep();
+        table.CloseGaps();
+        while (_waiting.Count > 0 && table.HasFreeSlot)
+        {
+            var (request, target) = _waiting.Dequeue();
+            Guard(target, () => Begin(request, target));
+        }
+        var able = _answers.Where(IsAble).OrderBy(static answer => answer.Conversation.Slot).ToList();
+        if (able.Count == 0) return _answers.Count == 0;
+        var counts = BatchPlanner.Plan([.. able.Select(static answer => new BatchWish(answer.PromptLeft, answer.Conversation.Tokens.Count))], _microBatch, _turn++);
+        var parts = new List<(Answer Answer, int Count)>(able.Count);
+        for (var i = 0; i < able.Count; i++)
+        {
+            if (counts[i] > 0 && MakeRoom(able[i], counts[i])) parts.Add((able[i], counts[i]));
+        }
+        if (parts.Count > 0 && Decode(parts)) Continue(parts);
+        return true;
+    }
+
+    public void Dispose()
+    {
+        foreach (var answer in _answers) answer.Dispose();
+        _batch.Dispose();
+        table.Dispose();
+    }
+
+    private void Begin(GenerationRequest request, IAnswerTarget target)
+    {
+        target.Cancelled.ThrowIfCancellationRequested();
+        GenerationChecks.Check(request);
+        var prompt = PromptTokens.Of(model.Library, model.Model, request);
+        GenerationChecks.CheckFits(prompt.Length, model.ContextTokens, model.Model.TrainedContextTokens);
+        var settings = SamplingRules.Resolve(request.Sampling, request.Grammar, model.ContextTokens, model.NewSeed);
+        var sampler = LlamaSampler.Create(model.Library, model.Model, settings);
+        try
+        {
+            foreach (var token in prompt.AsSpan()[^Math.Min(prompt.Length, settings.PenaltyLastTokens)..]) sampler.Remember(token);
+            // Hashes are compared between runs: what another batch computed has other last bits.
+            var conversation = table.Begin(prompt, request.Scope, reuse: request.ReusePrefix && !request.LogitHashes);
+            var limit = Math.Min(request.MaxTokens ?? int.MaxValue, model.ContextTokens - prompt.Length);
+            var answer = new Answer(target, request, prompt, conversation, sampler, settings, limit);
+            _answers.Add(answer);
+            target.Tell(new GenerationStarted(prompt.Length, answer.Cached));
+            if (request.Echo) target.Tell(new TokensGenerated(TextOf(prompt), []));
+        }
+        catch
+        {
+            if (_answers.LastOrDefault() is { } begun && begun.Sampler == sampler) Leave(begun);
+            else sampler.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Those whom nobody waits for any more, or who have not been listened to for long, leave.</summary>
+    private void Sweep()
+    {
+        foreach (var answer in _answers.ToArray())
+        {
+            if (answer.Target.Cancelled.IsCancellationRequested) Fail(answer, ErrorKind.Cancelled, "Cancelled.");
+            else if (answer.StalledSince != 0 && Stopwatch.GetElapsedTime(answer.StalledSince) > SlowReceiver)
+                Fail(answer, ErrorKind.Timeout, $"The answer was given up: its receiver took nothing for {SlowReceiver.TotalSeconds:0} s.");
+        }
+        for (var left = _waiting.Count; left > 0; left--)
+        {
+            var (request, target) = _waiting.Dequeue();
+            if (target.Cancelled.IsCancellationRequested) target.Fail(ErrorKind.Cancelled, "Cancelled.");
+            else _waiting.Enqueue((request, target));
+        }
+    }
+
+    private static bool IsAble(Answer answer)
+    {
+        if (answer.Target.HasRoom) answer.StalledSince = 0;
+        else if (answer.StalledSince == 0) answer.StalledSince = Stopwatch.GetTimestamp();
+        return answer.StalledSince == 0;
+    }
+
+    private bool MakeRoom(Answer answer, int count)
+    {
+        var cells = answer.Conversation.Tokens.Count;
+        try
+        {
+            // In steps, so that it is asked for rarely.
+            table.Kv.Reserve(answer.Conversation.Slot!.Value, ((cells + count) / ReservedCells * ReservedCells) + ReservedCells);
+            return true;
+        }
+        catch (StokerException error)
+        {
+            Fail(answer, error.Kind, error.Message);
+            return false;
+        }
+    }
+
+    private bool Decode(List<(Answer Answer, int Count)> parts)
+    {
+        _batch.Clear();
+        foreach (var (answer, count) in parts)
+        {
+            var position = answer.Conversation.Tokens.Count;
+            var last = answer.PromptLeft <= count;
+            var tokens = answer.Upcoming(count);
+            for (var i = 0; i < count; i++) _batch.Add(tokens[i], position++, answer.Conversation.Slot!.Value, wantLogits: last && i == count - 1);
+        }
+        var result = DecodeBatch(parts);
+        if (result == DecodeResult.Done) return true;
+        foreach (var (answer, _) in parts)
+        {
+            var cells = answer.Conversation.Tokens.Count;
+            var intact = table.Kv.Truncate(answer.Conversation.Slot!.Value, cells);
+            if (answer.Target.Cancelled.IsCancellationRequested) Fail(answer, ErrorKind.Cancelled, "Cancelled.", intact);
+            else if (result == DecodeResult.NoRoom) Fail(answer, ErrorKind.ContextOverflow, "The context is full.", intact);
+            else Fail(answer, ErrorKind.Internal, $"llama.cpp could not decode ({result}); the runner's log has its reason.", intact);
+        }
+        return false;
+    }
+
+    // Alone it stops in the middle of a step; beside others it leaves after it.
+    private DecodeResult DecodeBatch(List<(Answer Answer, int Count)> parts)
+    {
+        if (parts.Count > 1) return table.Kv.Context.Decode(_batch);
+        var cancelled = parts[0].Answer.Target.Cancelled;
+        try
+        {
+            using var abort = cancelled.Register(table.Kv.Context.Abort);
+            return table.Kv.Context.Decode(_batch);
+        }
+        finally
+        {
+            table.Kv.Context.ResetAbort();
+        }
+    }
+
+    /// <summary>After a step: the next token of everyone whose prompt is decoded.</summary>
+    private void Continue(List<(Answer Answer, int Count)> parts)
+    {
+        var index = -1;
+        var prompted = false;
+        foreach (var (answer, count) in parts)
+        {
+            index += count;
+            var at = index;
+            var wasPrompt = answer.Next is null;
+            answer.Conversation.Tokens.AddRange(answer.Upcoming(count));
+            if (answer.PromptLeft > 0)
+            {
+                Guard(answer, () => answer.Target.Tell(new PrefillProgress(answer.Conversation.Tokens.Count, answer.Prompt.Length)));
+                continue;
+            }
+            if (wasPrompt) answer.PrefillEnded();
+            prompted |= wasPrompt && answer.Prompt.Length - answer.Cached >= LongPrompt;
+            Guard(answer, () => Sample(answer, at));
+        }
+        if (prompted && _answers.All(static answer => answer.PromptLeft == 0)) table.Kv.ReleaseCompute();
+    }
+
+    private void Sample(Answer answer, int index)
+    {
+        int token;
+        try
+        {
+            token = answer.Sampler.Sample(table.Kv.Context, index);
+        }
+        catch (LlamaException error) when (error.Failure == LlamaFailure.GrammarDeadEnd)
+        {
+            Finish(answer, FinishReason.Stop); // all that the grammar allows has been said
+            return;
+        }
+        var request = answer.Request;
+        var isEnd = !request.IgnoreEos && model.Model.IsEndOfGeneration(token);
+        var describe = !isEnd && (request.LogitHashes || request.LogProbs is not null);
+        var sample = describe ? LogitMath.Describe(token, table.Kv.Context.Logits(index), request, model.BytesOf) : new TokenSample(token, model.BytesOf(token));
+        if (answer.Take(sample, isEnd) is { } reason) Finish(answer, reason);
+    }
+
+    private void Finish(Answer answer, FinishReason reason)
+    {
+        answer.Finish(reason);
+        Leave(answer);
+        answer.Target.End();
+    }
+
+    private void Fail(Answer answer, ErrorKind kind, string message, bool intact = true)
+    {
+        Leave(answer, intact);
+        answer.Target.Fail(kind, message);
+    }
+
+    private void Leave(Answer answer, bool intact = true)
+    {
+        if (!_answers.Remove(answer)) return;
+        answer.Dispose();
+        if (intact) table.Release(answer.Conversation);
+        else table.Forget(answer.Conversation);
+    }
+
+    private void Guard(Answer answer, Action act) => Guard(answer.Target, act, answer);
+
+    // One request's failure is told to whoever asked, and ends nobody else's.
+    private void Guard(IAnswerTarget target, Action act, Answer? answer = null)
+    {
+        void Fail(ErrorKind kind, string message)
+        {
+            if (answer is not null) Leave(answer);
+            target.Fail(kind, message);
+        }
+        try
+        {
+            act();
+        }
+        catch (OperationCanceledException)
+        {
+            Fail(ErrorKind.Cancelled, "Cancelled.");
+        }
+        catch (StokerException error)
+        {
+            Fail(error.Kind, error.Message);
+        }
+        catch (LlamaException error)
+        {
+            var told = LlamaErrors.ToStoker(error);
+            Fail(told.Kind, told.Message);
+        }
+        catch (Exception error)
+        {
+            Console.Error.WriteLine(error); // a defect: to the runner's log
+            Fail(ErrorKind.Internal, $"The runner failed: {error.Message}");
+        }
+    }
+
+    private string TextOf(int[] tokens)
+    {
+        var characters = new Utf8Assembler();
+        return string.Concat(tokens.Select(token => characters.Push(model.BytesOf(token)))) + characters.Flush();
+    }
+}

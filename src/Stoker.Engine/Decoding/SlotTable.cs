@@ -1,0 +1,207 @@
+using Stoker.Core.Errors;
+using Stoker.Engine.Kv;
+using Stoker.Engine.Sessions;
+
+namespace Stoker.Engine.Decoding;
+
+/// <summary>
+/// Which conversations are kept and which slots they lie in. Those that nobody answers in stay, in their slots or outside, until
+/// room is needed; the one unused for longest goes first. Of the decode thread alone.
+/// </summary>
+internal sealed class SlotTable(KvContext kv, string? folder) : IDisposable
+{
+    /// <summary>Conversations kept beside those that answer.</summary>
+    private const int MostKept = 32;
+
+    /// <summary>Cells of all kept ones take no more than this on disk.</summary>
+    private const long MostKeptBytes = 8L << 30;
+
+    private readonly Conversation?[] _slots = new Conversation?[kv.Slots];
+    private readonly List<Conversation> _kept = [];
+    private long _clock;
+
+    public KvContext Kv => kv;
+
+    /// <summary>All conversations, the latest used first.</summary>
+    public IEnumerable<Conversation> Kept => _kept.OrderByDescending(static kept => kept.LastUsed);
+
+    public bool HasFreeSlot => _slots.Any(static seated => seated is not { IsAnswering: true });
+
+    private bool InFiles => kv.Layout is not null;
+
+    /// <summary>A conversation for this prompt: one that begins like it, or a new one. It is in a slot and answers from now on.</summary>
+    /// <param name="reuse">False: a new one, whatever there is.</param>
+    public Conversation Begin(int[] prompt, string scope, bool reuse)
+    {
+        var candidates = reuse ? Kept.Where(kept => kept.Scope == scope).ToArray() : [];
+        var plan = PrefixChoice.Choose(prompt, [.. candidates.Select(Describe)], kv.CanTruncate, canFork: InFiles);
+        var conversation = plan.Use switch
+        {
+            PrefixUse.Continue when TryCut(candidates[plan.Index], plan.Cells) => candidates[plan.Index],
+            PrefixUse.Fork => Fork(candidates[plan.Index], plan.Cells),
+            _ => New(scope),
+        };
+        return Take(conversation);
+    }
+
+    /// <summary>Puts it into a slot and marks it as answering. When that fails it is forgotten.</summary>
+    public Conversation Take(Conversation conversation)
+    {
+        conversation.IsAnswering = true;
+        conversation.LastUsed = ++_clock;
+        try
+        {
+            Seat(conversation);
+            return conversation;
+        }
+        catch
+        {
+            Forget(conversation);
+            throw;
+        }
+    }
+
+    public Conversation New(string scope)
+    {
+        var conversation = new Conversation(scope);
+        if (InFiles) conversation.Chain = new KvChain([], KvFile.CreateUnnamed(folder!, kv.Layout!));
+        _kept.Add(conversation);
+        return conversation;
+    }
+
+    /// <summary>Nobody answers in it any more; it stays, and another may have to go.</summary>
+    public void Release(Conversation conversation)
+    {
+        conversation.IsAnswering = false;
+        conversation.LastUsed = ++_clock;
+        var bytes = 0L;
+        var count = 0;
+        foreach (var kept in Kept.ToArray())
+        {
+            bytes += (kept.Tokens.Count * (kv.Layout?.CellBytes ?? 0)) + kept.State.Length;
+            if (++count > MostKept || bytes > MostKeptBytes || kept.Tokens.Count == 0) ForgetIdle(kept);
+        }
+    }
+
+    /// <summary>Gone, with its cells.</summary>
+    public void Forget(Conversation conversation)
+    {
+        if (conversation.Slot is { } slot)
+        {
+            _ = kv.Context.TryTruncate(slot, 0);
+            Empty(slot);
+        }
+        _kept.Remove(conversation);
+        conversation.Chain?.Dispose();
+    }
+
+    /// <summary>Cuts an idle conversation, or one in its slot between two steps. False: it cannot; it is as before.</summary>
+    public bool TryCut(Conversation conversation, int cells)
+    {
+        if (cells == conversation.Tokens.Count) return true;
+        if (!kv.CanTruncate && cells > 0)
+        {
+            if (conversation.Points.FirstOrDefault(point => point.Cells == cells) is not { Cells: > 0 } point) return false;
+            if (conversation.Slot is not null) Unseat(conversation);
+            conversation.State = point.State;
+        }
+        else if (conversation.Slot is { } slot)
+        {
+            if (!kv.Truncate(slot, cells)) return false;
+        }
+        else if (!InFiles)
+        {
+            return false; // its state is one piece
+        }
+        conversation.Cut(cells);
+        OwnAgain(conversation, cells);
+        return true;
+    }
+
+    /// <summary>Takes it out of its slot; its cells stay where they are, its state comes along.</summary>
+    public void Unseat(Conversation conversation)
+    {
+        var slot = conversation.Slot!.Value;
+        conversation.State = kv.Detach(slot).State;
+        Empty(slot);
+    }
+
+    /// <summary>Between two steps: brings those that answer side by side. In files a move costs milliseconds, and a gap half of the speed.</summary>
+    public void CloseGaps()
+    {
+        if (!InFiles) return;
+        while (SlotChoice.Gap([.. _slots.Select(static seated => seated is { IsAnswering: true })]) is var (from, to))
+        {
+            var moving = _slots[from]!;
+            Unseat(moving);
+            PutInto(to, moving);
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (var kept in _kept.ToArray()) Forget(kept);
+    }
+
+    private static KeptPrefix Describe(Conversation kept) => new(kept.Tokens, kept.IsAnswering, [.. kept.Points.Select(static point => point.Cells)]);
+
+    private Conversation Fork(Conversation parent, int cells)
+    {
+        var state = cells == parent.Tokens.Count && parent.Slot is { } slot && !kv.CanTruncate ? kv.Capture(slot).State
+            : parent.Points.FirstOrDefault(point => point.Cells == cells) is { Cells: > 0 } point ? point.State
+            : parent.State;
+        var child = new Conversation(parent.Scope) { Chain = parent.Chain!.Fork(cells, KvFile.CreateUnnamed(folder!, kv.Layout!), kv.Layout!), State = state };
+        child.Tokens.AddRange(parent.Tokens.Take(cells));
+        _kept.Add(child);
+        return child;
+    }
+
+    // What others read must not be overwritten: the conversation becomes a child of its own old file.
+    private void OwnAgain(Conversation conversation, int cells)
+    {
+        if (conversation.Chain is not { } chain || (!chain.Own.IsShared && cells >= chain.FirstOwnCell)) return;
+        var child = chain.Fork(cells, KvFile.CreateUnnamed(folder!, kv.Layout!), kv.Layout!);
+        if (conversation.Slot is { } slot) kv.Remap(slot, child);
+        conversation.Chain = child;
+        chain.Dispose();
+    }
+
+    private void Seat(Conversation conversation)
+    {
+        var active = _slots.Select(static seated => seated is { IsAnswering: true }).ToArray();
+        if (conversation.Slot is { } own) active[own] = false;
+        var used = _slots.Select(static seated => seated?.LastUsed ?? -1).ToArray();
+        var slot = SlotChoice.Choose(active, conversation.Slot, used, staysPut: !InFiles)
+            ?? throw new StokerException(ErrorKind.Internal, "A conversation was given no slot: more answer than there are.");
+        if (conversation.Slot == slot) return;
+        if (conversation.Slot is not null) Unseat(conversation);
+        PutInto(slot, conversation);
+    }
+
+    private void PutInto(int slot, Conversation conversation)
+    {
+        if (_slots[slot] is { } seated) MakeWay(seated);
+        kv.Attach(slot, conversation.Chain, conversation.Tokens.Count, conversation.State);
+        _slots[slot] = conversation;
+        conversation.Slot = slot;
+        conversation.State = default;
+    }
+
+    // Cells in memory would have to be copied: they are computed again instead.
+    private void MakeWay(Conversation seated)
+    {
+        if (InFiles) Unseat(seated);
+        else ForgetIdle(seated);
+    }
+
+    private void ForgetIdle(Conversation kept)
+    {
+        if (!kept.IsAnswering) Forget(kept);
+    }
+
+    private void Empty(int slot)
+    {
+        if (_slots[slot] is { } seated) seated.Slot = null;
+        _slots[slot] = null;
+    }
+}
