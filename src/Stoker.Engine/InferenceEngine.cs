@@ -45,7 +45,7 @@ public sealed class InferenceEngine : IInferenceEngine, IAsyncDisposable
         try
         {
             var steps = new AnswerStages(context.Progress, manifest.Name, _time);
-            await foreach (var told in running.Runner.GenerateAsync(RequestDefaults.Apply(request, manifest.Defaults), cancellationToken))
+            await foreach (var told in running.Runner.GenerateAsync(RequestDefaults.Apply(request with { Scope = context.Scope }, manifest.Defaults), cancellationToken))
             {
                 steps.Follow(told);
                 yield return told;

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using Stoker.Core.Errors;
-using Stoker.Engine.Kv;
 using Stoker.Engine.Protocol;
 using Stoker.Native.Llama;
 

@@ -1,3 +1,4 @@
+using Stoker.Engine.Protocol;
 using Stoker.Native.Llama;
 
 namespace Stoker.Engine.Kv;

@@ -1,3 +1,5 @@
+using Stoker.Engine.Protocol;
+
 namespace Stoker.Engine.Kv;
 
 /// <summary>A conversation outside of its slot.</summary>

@@ -19,15 +19,21 @@ public sealed class ApiKeyCheck
     public bool IsAllowed(StringValues authorization, StringValues apiKey)
     {
         if (!IsRequired) return true;
-        var offered = authorization is [{ } header] && header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)
-            ? header[Scheme.Length..].Trim()
-            : apiKey is [{ } key] ? key : "";
-        var sum = Sum(offered);
+        var sum = Sum(Offered(authorization, apiKey));
         var matches = 0;
         // Every key is compared, and sums of equal length are: neither the number nor a prefix shows in the time.
         foreach (var known in _keys) matches |= CryptographicOperations.FixedTimeEquals(known, sum) ? 1 : 0;
         return matches != 0;
     }
+
+    /// <summary>The key that a call brings, or nothing.</summary>
+    public static string Offered(StringValues authorization, StringValues apiKey) =>
+        authorization is [{ } header] && header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)
+            ? header[Scheme.Length..].Trim()
+            : apiKey is [{ } key] ? key : "";
+
+    /// <summary>A word for a key that tells nothing of it: the first half of its SHA-256.</summary>
+    public static string ScopeOf(string key) => Convert.ToHexStringLower(Sum(key).AsSpan(0, 16));
 
     private static byte[] Sum(string key) => SHA256.HashData(Encoding.UTF8.GetBytes(key));
 }

@@ -14,10 +14,21 @@ public sealed class HttpCall
         Limits = limits;
     }
 
+    /// <summary>Of whoever calls through the Unix socket.</summary>
+    public const string OwnerScope = "";
+
     public HttpContext Http { get; }
 
     /// <summary>How the caller reached us.</summary>
     public CallerTrust Trust { get; }
+
+    /// <summary>
+    /// Whose conversations the caller may see: the owner's (the Unix socket), a key's (one word for each key, never the key), or
+    /// those of everybody without one.
+    /// </summary>
+    public string Scope => Trust != CallerTrust.Network ? OwnerScope
+        : ApiKeyCheck.Offered(Http.Request.Headers.Authorization, Http.Request.Headers["x-api-key"]) is { Length: > 0 } key ? ApiKeyCheck.ScopeOf(key)
+        : "network";
 
     /// <summary>What stood in the path where the route has a hole, unescaped; null when it has none.</summary>
     public string? RouteValue { get; }

@@ -17,7 +17,7 @@ public sealed class ChatCompletionsEndpoint(IInferenceEngine engine, GenerationM
         GenerationCall asked;
         using (var body = await RequestBody.ReadObjectAsync(call)) asked = ChatRequestReader.Read(body.RootElement);
         var run = new GenerationRun(engine, metrics, time);
-        var steps = run.StepsAsync(asked, call.Trust, call.Limits.StreamHeartbeat, call.Aborted);
+        var steps = run.StepsAsync(asked, call.Trust, call.Scope, call.Limits.StreamHeartbeat, call.Aborted);
         if (asked.Stream) await new AnswerStream(call, new ChatFrames(asked, time)).WriteAsync(steps, asked);
         else await WholeAsync(call, asked, steps);
     }

@@ -33,6 +33,7 @@ internal static class ChatRequestReader
                 Grammar = SharedFields.Grammar(fields),
                 LogProbs = LogProbs(fields, extension.LogitHashes),
                 IgnoreEos = extension.IgnoreEos,
+                ReusePrefix = fields.Find("cache_prompt") is null || fields.Flag("cache_prompt"),
                 LogitHashes = extension.LogitHashes,
             },
         };

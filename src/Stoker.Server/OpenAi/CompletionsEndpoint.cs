@@ -20,7 +20,7 @@ public sealed class CompletionsEndpoint(IInferenceEngine engine, GenerationMetri
         GenerationCall asked;
         using (var body = await RequestBody.ReadObjectAsync(call)) asked = CompletionRequestReader.Read(body.RootElement);
         var run = new GenerationRun(engine, metrics, time);
-        var steps = run.StepsAsync(asked, call.Trust, call.Limits.StreamHeartbeat, call.Aborted);
+        var steps = run.StepsAsync(asked, call.Trust, call.Scope, call.Limits.StreamHeartbeat, call.Aborted);
         if (asked.Stream) await new AnswerStream(call, new CompletionFrames(asked, time)).WriteAsync(steps, asked);
         else await WholeAsync(call, asked, steps);
     }

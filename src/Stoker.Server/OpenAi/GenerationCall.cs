@@ -16,17 +16,16 @@ internal sealed record GenerationCall
     public StokerExtension Extension { get; init; } = new();
 
     /// <summary>What the engine is told about the caller.</summary>
-    /// <exception cref="StokerException">Forbidden: over TCP a caller changes nothing about how models are loaded and kept.</exception>
-    public GenerationContext ContextFor(CallerTrust trust, IProgress<Core.Progress.StageProgress> progress)
+    /// <exception cref="StokerException">Forbidden: over TCP a caller changes nothing about how models are loaded and kept. InvalidInput: a word that is none.</exception>
+    public GenerationContext ContextFor(CallerTrust trust, string scope, IProgress<Core.Progress.StageProgress> progress)
     {
-        var asksMore = Extension is not { ContextTokens: null, Threads: null, KeepAliveS: null };
-        if (asksMore && trust == CallerTrust.Network)
-            throw new StokerException(ErrorKind.Forbidden, "'stoker.context_tokens', 'stoker.threads' and 'stoker.keep_alive_s' are for callers on the daemon's Unix socket.");
+        var load = Extension.Load;
+        if (trust == CallerTrust.Network && (load is not null || Extension.KeepAliveS is not null))
+            throw new StokerException(ErrorKind.Forbidden, "'stoker.context_tokens', 'stoker.threads' and what else says how a model is loaded or kept are for callers on the daemon's Unix socket.");
         return new GenerationContext(trust, progress)
         {
-            Load = Extension is { ContextTokens: null, Threads: null }
-                ? null
-                : new LoadOptions { ContextTokens = Extension.ContextTokens, Threads = Extension.Threads },
+            Scope = scope,
+            Load = load,
             KeepAlive = Extension.KeepAliveS is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
         };
     }

@@ -22,14 +22,14 @@ internal sealed class GenerationRun(IInferenceEngine engine, GenerationMetrics m
     private const string UnknownModel = "(unknown)";
 
     /// <exception cref="StokerException">As <see cref="IInferenceEngine.GenerateAsync"/>; NotFound has OpenAI's words.</exception>
-    public async IAsyncEnumerable<RunStep> StepsAsync(GenerationCall call, CallerTrust trust, TimeSpan heartbeat, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<RunStep> StepsAsync(GenerationCall call, CallerTrust trust, string scope, TimeSpan heartbeat, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var started = Stopwatch.GetTimestamp();
         var model = await LabelOfAsync(call.Model, trust, cancellationToken);
         // One place: it says "look at the board", which keeps the latest of every stage however slow we are.
         var told = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
         var board = new StageBoard { Changed = () => told.Writer.TryWrite(true) };
-        var context = call.ContextFor(trust, board);
+        var context = call.ContextFor(trust, scope, board);
         using var leaving = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var events = engine.GenerateAsync(call.Model, call.Request, context, leaving.Token).GetAsyncEnumerator(leaving.Token);
         var next = Task.FromResult(true);

@@ -23,6 +23,13 @@ public sealed record ChatRequest
     public string? Grammar { get; init; }
     public string? ChatTemplate { get; init; }
 
+    /// <summary>Ours: the name of a conversation that is kept.</summary>
+    public string? Session { get; init; }
+
+    /// <summary>With a session: the messages follow those that are kept, instead of being the whole conversation.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool Append { get; init; }
+
     /// <summary>What OpenAI's fields cannot say.</summary>
     public StokerExtension? Stoker { get; init; }
 }
@@ -47,6 +54,24 @@ public sealed record StokerExtension
 
     public int? Threads { get; init; }
 
+    /// <summary><c>--parallel</c>.</summary>
+    public int? Parallel { get; init; }
+
+    /// <summary><c>--kv</c>: <c>auto</c>, <c>ssd</c>, <c>ram</c>.</summary>
+    public string? Kv { get; init; }
+
+    /// <summary><c>--kv-type</c>.</summary>
+    public string? KvType { get; init; }
+
+    /// <summary><c>--kv-window</c>.</summary>
+    public int? KvWindow { get; init; }
+
+    /// <summary><c>--repack</c>: <c>auto</c>, <c>on</c>, <c>off</c>.</summary>
+    public string? Repack { get; init; }
+
+    /// <summary><c>--ngl</c>.</summary>
+    public int? GpuLayers { get; init; }
+
     /// <summary>Seconds the model stays loaded after the answer; 0 unloads at once, negative never.</summary>
     public double? KeepAliveS { get; init; }
 
@@ -57,4 +82,26 @@ public sealed record StokerExtension
     /// <summary>An end-of-generation token does not end the answer (benchmarks).</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool IgnoreEos { get; init; }
+
+    /// <summary>How the model is to be loaded; null: however it is.</summary>
+    /// <exception cref="Core.Errors.StokerException">InvalidInput: a word that is none.</exception>
+    [JsonIgnore]
+    public Engine.LoadOptions? Load
+    {
+        get
+        {
+            var options = new Engine.LoadOptions
+            {
+                ContextTokens = ContextTokens,
+                Threads = Threads,
+                Parallel = Parallel,
+                Kv = Kv is null ? null : Engine.LoadWords.Kv(Kv),
+                KvType = KvType is null ? null : Engine.LoadWords.KvType(KvType),
+                KvWindowTokens = KvWindow,
+                Repack = Repack is null ? null : Engine.LoadWords.Repack(Repack),
+                GpuLayers = GpuLayers,
+            };
+            return options == new Engine.LoadOptions() ? null : options;
+        }
+    }
 }

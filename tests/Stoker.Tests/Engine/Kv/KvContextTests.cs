@@ -1,5 +1,6 @@
 using Stoker.Core.Errors;
 using Stoker.Engine.Kv;
+using Stoker.Engine.Protocol;
 
 namespace Stoker.Tests.Engine.Kv;
 

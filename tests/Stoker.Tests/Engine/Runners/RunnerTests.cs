@@ -85,6 +85,43 @@ public sealed class RunnerTests : IDisposable
     }
 
     [Fact]
+    public async Task FourAtOnce_AnswerTogether_EachAsAlone()
+    {
+        await using var runner = await StartAsync();
+        await runner.LoadAsync(new LoadCommand { Paths = [TestModels.Tiny], ContextTokens = 1024, Threads = 1, Slots = 4 }, null, _cancellation);
+        GenerationRequest Of(int i) => Request() with { Text = $"Conversation {i} about the number {i * 7919}.", MaxTokens = 24, LogProbs = 0, Sampling = new SamplingOptions { Temperature = 0 } };
+        var alone = new List<List<GenerationEvent>>();
+        for (var i = 0; i < 4; i++) alone.Add(await AllAsync(runner, Of(i) with { ReusePrefix = false }));
+        var together = await Task.WhenAll(Enumerable.Range(0, 4).Select(i => AllAsync(runner, Of(i) with { ReusePrefix = false })));
+        for (var i = 0; i < 4; i++)
+        {
+            Assert.IsType<GenerationFinished>(together[i][^1]);
+            // Another batch computes other last bits; another conversation would be far off.
+            var expected = Probabilities(alone[i]);
+            var got = Probabilities(together[i]);
+            Assert.Equal(expected[0], got[0], 0.05);
+            Assert.Equal(24, got.Count);
+        }
+        Assert.Equal(4, alone.Select(static events => TextOf(events)).Distinct().Count());
+        static List<float> Probabilities(List<GenerationEvent> events) => [.. events.OfType<TokensGenerated>().SelectMany(static told => told.Tokens).Select(static token => token.LogProb!.Value)];
+    }
+
+    [Fact]
+    public async Task SameBeginning_IsNotComputedAgain_AndNeverForAnotherScope()
+    {
+        await using var runner = await StartAsync();
+        await runner.LoadAsync(new LoadCommand { Paths = [TestModels.Tiny], ContextTokens = 1024, Threads = 1, Slots = 2 }, null, _cancellation);
+        var prompt = Enumerable.Range(100, 200).ToArray();
+        async Task<int> CachedAsync(string scope, int[] tokens) =>
+            ((GenerationFinished)(await AllAsync(runner, Request() with { Text = null, Tokens = tokens, MaxTokens = 4, Scope = scope }))[^1]).Usage.CachedTokens;
+        Assert.Equal(0, await CachedAsync("a", prompt));
+        Assert.Equal(0, await CachedAsync("b", prompt));
+        Assert.Equal(199, await CachedAsync("a", prompt));
+        Assert.Equal(199, await CachedAsync("b", [.. prompt[..199], 7, 8]));
+        Assert.Equal(0, await CachedAsync("c", prompt)); // takes the slot of the one unused for longest
+    }
+
+    [Fact]
     public async Task Cancel_DuringPrefill_EndsIt()
     {
         await using var runner = await LoadedAsync(contextTokens: 16384);

@@ -73,6 +73,50 @@ public sealed class TurnQueueTests
     }
 
     [Fact]
+    public async Task Share_ThoseBehindThatWantTheSame_ComeIn_UpToOneThatMustBeAlone()
+    {
+        var queue = new TurnQueue(10, _time);
+        var cancellation = TestContext.Current.CancellationToken;
+        var holder = await queue.EnterAsync(false, static inside => inside < 3, cancellation);
+        Assert.True(holder.IsAlone);
+        var second = queue.EnterAsync(false, static inside => inside < 3, cancellation);
+        var third = queue.EnterAsync(false, static inside => inside < 3, cancellation);
+        var fourth = queue.EnterAsync(false, static inside => inside < 3, cancellation);
+        Assert.False(second.IsCompleted);
+        holder.Share();
+        Assert.False((await second).IsAlone);
+        await third;
+        Assert.False(fourth.IsCompleted); // three are inside
+        var alone = queue.EnterAsync(false, null, cancellation);
+        var behind = queue.EnterAsync(false, static _ => true, cancellation);
+        (await second).Dispose();
+        await fourth;
+        holder.Dispose();
+        (await third).Dispose();
+        Assert.False(alone.IsCompleted);
+        (await fourth).Dispose();
+        Assert.True((await alone).IsAlone);
+        Assert.False(behind.IsCompleted); // it waits behind, or the one before it would wait for ever
+        (await alone).Dispose();
+        Assert.True((await behind).TryBeAlone());
+    }
+
+    [Fact]
+    public async Task Leave_OneThatHeldUpOthers_LetsThemIn()
+    {
+        var queue = new TurnQueue(10, _time);
+        var holder = await queue.EnterAsync(false, static _ => true, TestContext.Current.CancellationToken);
+        holder.Share();
+        using var cancel = new CancellationTokenSource();
+        var alone = queue.EnterAsync(false, null, cancel.Token);
+        var behind = queue.EnterAsync(false, static _ => true, TestContext.Current.CancellationToken);
+        Assert.False(behind.IsCompleted);
+        await cancel.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => alone);
+        Assert.False((await behind).IsAlone);
+    }
+
+    [Fact]
     public void Crashes_ThreeWithinAMinute_AreRefusedUntilTheFirstIsOld()
     {
         var crashes = new CrashRecord(_time);

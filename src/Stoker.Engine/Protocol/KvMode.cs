@@ -1,4 +1,4 @@
-namespace Stoker.Engine.Kv;
+namespace Stoker.Engine.Protocol;
 
 /// <summary>Where the KV cells of conversations lie.</summary>
 public enum KvMode
