@@ -24,7 +24,8 @@ public sealed class SettingNamesTests
         var options = new StokerOptions
         {
             Home = "/h", Host = "0.0.0.0", Port = 1, ApiKeys = ["one-long-key", "two-long-key"], AllowedHosts = ["a"], AllowedOrigins = ["https://b"],
-            KeepAlive = TimeSpan.FromSeconds(90), ContextTokens = 512, Threads = 3, LlamaDirectory = "/l", SourceOrder = ["ollama"], MaxBodyBytes = 4097, QueueLength = 9,
+            KeepAlive = TimeSpan.FromSeconds(90), ContextTokens = 512, Threads = 3, Parallel = 2, Kv = "ssd", KvType = "q8_0", KvWindowTokens = 2048, Repack = "off", GpuLayers = 7, Durability = "fsync",
+            LlamaDirectory = "/l", SourceOrder = ["ollama"], MaxBodyBytes = 4097, QueueLength = 9,
         };
         foreach (var setting in SettingNames.All)
         {
