@@ -47,6 +47,7 @@ public static class FetchCommand
                 Workers = parsed.GetValue(workers),
                 Rate = new TokenBucket(parsed.GetValue(limit) is { } rate ? SettingText.ParseSize(rate) : null, context.Time),
                 Revalidate = parsed.GetValue(revalidate) == "always",
+                LeavesPageCache = true, // nobody says that the file will be read soon
             };
             return await RunAsync(context, global.Paths(parsed).Home, request, options, parsed.GetValue(json), interrupts.Token);
         }));

@@ -104,6 +104,17 @@ public static unsafe class Files
         return fd >= 0 ? new SafeFileHandle(fd, ownsHandle: true) : throw LibcException.Last("open", path);
     }
 
+    /// <summary>
+    /// Waits until a part of the file was handed to the disk, then lets go of its pages: memory is left to others. Durable it is only
+    /// after a sync. A hint: failure is no error.
+    /// </summary>
+    public static void LeavePageCache(SafeFileHandle file, long offset, long length)
+    {
+        const uint waitWriteWait = 1 | 2 | 4; // SYNC_FILE_RANGE_WAIT_BEFORE, _WRITE, _WAIT_AFTER
+        const int dontNeed = 4;
+        if (LibcNative.sync_file_range(file, offset, length, waitWriteWait) == 0) _ = LibcNative.posix_fadvise(file, offset, length, dontNeed);
+    }
+
     /// <summary>Makes an empty file share another's blocks (ioctl FICLONE). False: this file system, or this pair of files, cannot.</summary>
     public static bool TryReflink(SafeFileHandle source, SafeFileHandle target)
     {

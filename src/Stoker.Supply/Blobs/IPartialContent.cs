@@ -20,4 +20,7 @@ public interface IPartialContent
 
     /// <summary>A hint to begin writing to the disk.</summary>
     void StartWriteBack(long offset, long length);
+
+    /// <summary>A hint that this part will not be read again soon.</summary>
+    void LeavePageCache(long offset, long length);
 }

@@ -116,6 +116,9 @@ public sealed class PartialFile : IPartialContent, IDisposable
     /// <summary>Lets the kernel begin to write this part to the disk, so that a later sync has less to wait for.</summary>
     public void StartWriteBack(long offset, long length) => Files.StartWriteBack(_handle, offset, length);
 
+    /// <summary>Leaves this part to the disk alone: its pages in memory are free for others.</summary>
+    public void LeavePageCache(long offset, long length) => Files.LeavePageCache(_handle, offset, length);
+
     /// <summary>Waits until what was written is on the disk.</summary>
     public void Sync()
     {

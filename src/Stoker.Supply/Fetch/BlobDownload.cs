@@ -8,9 +8,10 @@ namespace Stoker.Supply.Fetch;
 /// One file's ranges, brought by several connections into one file. All decisions about ranges are taken under one lock; each
 /// connection writes only its own chunks. Ends when every chunk is here, or with the first final failure, which cancels the rest.
 /// </summary>
-internal sealed class BlobDownload : IDisposable
+internal sealed partial class BlobDownload : IDisposable
 {
-    private const int MaxRangeChunks = 64;
+    /// <summary>What one request asks for, unless its wait would be felt.</summary>
+    internal const int RangeChunks = 4;
 
     private readonly DownloadStart _start;
     private readonly IReadOnlyList<Origin> _origins;
@@ -134,7 +135,7 @@ internal sealed class BlobDownload : IDisposable
     {
         lock (_gate)
         {
-            var range = opening is null ? _ranges.Take(workers, MinChunks(), MaxRangeChunks) : _ranges.Take(1, Math.Max(1, opening.ChunkCount), Math.Max(1, opening.ChunkCount));
+            var range = opening is null ? TakeNext(workers) : _ranges.Take(1, Math.Max(1, opening.ChunkCount), Math.Max(1, opening.ChunkCount));
             if (range is null) return null;
             var worker = new FetchWorker();
             worker.Begin(range);
@@ -143,11 +144,17 @@ internal sealed class BlobDownload : IDisposable
         }
     }
 
-    // A request should carry several times what its wait for the first byte would have carried.
+    private TakenRange? TakeNext(int workers)
+    {
+        var least = MinChunks();
+        return _ranges.Take(workers, least, Math.Max(least, RangeChunks));
+    }
+
+    // A request should carry more than its wait for the first byte would have carried: then the next can be asked for in time.
     private int MinChunks()
     {
         var waits = _workers.Where(static worker => worker is { LatencyMs: not null, BytesPerSecond: > 0 }).Select(static worker => worker.LatencyMs!.Value * worker.BytesPerSecond).ToList();
-        return waits.Count == 0 ? 1 : (int)Math.Clamp(waits.Average() / 1000 * 4 / Chunk.SizeBytes, 1, 16);
+        return waits.Count == 0 ? 1 : (int)Math.Clamp(waits.Average() / 1000 * 2 / Chunk.SizeBytes, 1, 16);
     }
 
     private async Task WorkAsync(FetchWorker worker, OpenAnswer? opening, ParallelismPlanner parallelism)
@@ -158,13 +165,7 @@ internal sealed class BlobDownload : IDisposable
             while (worker.Range is { } range)
             {
                 await FetchRangeAsync(worker, range, opening);
-                opening = null;
-                lock (_gate)
-                {
-                    var surplus = _workers.Count > parallelism.Count;
-                    worker.Range = surplus ? null : _ranges.Take(parallelism.Count, MinChunks(), MaxRangeChunks);
-                    if (worker.Range is { } next) worker.Begin(next);
-                }
+                opening = await GoOnAsync(worker, parallelism.Count);
             }
         }
         catch (StokerException final)
@@ -175,6 +176,8 @@ internal sealed class BlobDownload : IDisposable
         }
         finally
         {
+            opening?.Dispose();
+            await LeaveAheadAsync(worker);
             lock (_gate)
             {
                 if (worker.Range is { } left) _ranges.Release(left);
@@ -195,6 +198,7 @@ internal sealed class BlobDownload : IDisposable
             var failure = await TryOnceAsync(worker, range, origin, opening);
             opening = null;
             if (failure is null || range.IsGone) continue;
+            await LeaveAheadAsync(worker);
             await RecoverAsync(worker, range, origin, failure);
         }
     }
@@ -241,7 +245,7 @@ internal sealed class BlobDownload : IDisposable
 
     private async Task<FetchFailure?> TryOnceAsync(FetchWorker worker, TakenRange range, Origin origin, OpenAnswer? opening)
     {
-        await _options.Connections.WaitAsync(_stop.Token);
+        if (opening is not { HasSlot: true }) await _options.Connections.WaitAsync(_stop.Token);
         Interlocked.Increment(ref origin.ActiveCount);
         using var attempt = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
         worker.EndedBecause = null;
@@ -321,6 +325,7 @@ internal sealed class BlobDownload : IDisposable
             _content.Write(bytes.Span, worker.Position);
             worker.Append(bytes.Span);
             filled = 0;
+            AskAhead(worker, range);
             if (worker.Position < chunkEnd) continue;
             var (goesOn, failure) = FinishChunk(worker, range, origin);
             if (failure is not null || !goesOn) return failure;

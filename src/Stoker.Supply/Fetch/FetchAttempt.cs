@@ -11,9 +11,6 @@ namespace Stoker.Supply.Fetch;
 internal sealed class FetchAttempt(
     ManifestFile file, SourceSession session, FetchOptions options, BlobStore store, RetryPlanner retries, PartialFile partial, PartialFile journalFile, Action<FetchReport> report) : IDisposable
 {
-    // Of a file whose length nobody has told, the first request asks for so much.
-    private const int FirstChunks = 8;
-    private const int MaxFirstChunks = 64;
 
     private readonly IPartialContent _content = options.OnDisk(partial);
     private readonly IPartialContent _journalContent = options.OnDisk(journalFile);
@@ -116,14 +113,14 @@ internal sealed class FetchAttempt(
 
     private long LastOfFirstRequest(ResumePoint? resume, long? size)
     {
-        if (size is not { } known) return Chunk.Offset(FirstChunks) - 1;
+        if (size is not { } known) return Chunk.Offset(BlobDownload.RangeChunks) - 1;
         var done = resume?.Done ?? new bool[Chunk.CountOf(known)];
         if (done.Length == 0) return Chunk.SizeBytes - 1;
         var first = Array.IndexOf(done, false);
         var end = first;
         while (end < done.Length && !done[end]) end++;
         var share = done.Count(static one => !one) / (2 * (options.Workers ?? Math.Min(ParallelismPlanner.StartCount, options.MaxWorkers)));
-        return Math.Min(Chunk.Offset(Math.Min(end, first + Math.Clamp(share, 1, MaxFirstChunks))), known) - 1;
+        return Math.Min(Chunk.Offset(Math.Min(end, first + Math.Clamp(share, 1, BlobDownload.RangeChunks))), known) - 1;
     }
 
     private async Task<BlobLease> FinishRangesAsync(DownloadStart start, ResumePoint? resume, Opened? opened, CancellationToken cancellationToken)
@@ -142,7 +139,7 @@ internal sealed class FetchAttempt(
 
     private async Task<Verified> DownloadAsync(DownloadStart start, JournalFile journal, Opened? opened, CancellationToken cancellationToken)
     {
-        await using var hasher = new PrefixHasher(_content, start.SizeBytes, start.Done, file.GitSha1 is not null);
+        await using var hasher = new PrefixHasher(_content, start.SizeBytes, start.Done, file.GitSha1 is not null, options.LeavesPageCache);
         if (!start.Done.All(static done => done))
         {
             using var download = new BlobDownload(start, _origins, _content, journal, hasher, options, session.Options, retries, cancellationToken);

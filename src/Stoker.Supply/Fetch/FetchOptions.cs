@@ -24,6 +24,12 @@ public sealed record FetchOptions
     /// <summary>False: an address that was fetched before is not asked whether its content changed.</summary>
     public bool Revalidate { get; init; } = true;
 
+    /// <summary>
+    /// True: what was fetched does not stay in memory, and other files keep their place there. False: it stays as far as there is
+    /// room, for a model that is loaded next.
+    /// </summary>
+    public bool LeavesPageCache { get; init; }
+
     internal RetryOptions RetryOf(SourceOptions source) => Retry ?? new RetryOptions
     {
         FirstDelay = source.Retry.FirstDelay,

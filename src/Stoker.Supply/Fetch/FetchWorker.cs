@@ -21,6 +21,9 @@ internal sealed class FetchWorker : IDisposable
     /// <summary>The range in hand, or null.</summary>
     internal TakenRange? Range { get; set; }
 
+    /// <summary>What it works on next, or null while that is not asked for.</summary>
+    internal RangeAhead? Ahead { get; set; }
+
     /// <summary>The next byte that is wanted.</summary>
     internal long Position { get; private set; }
 

@@ -13,7 +13,11 @@ internal sealed class PrefixHasher : IAsyncDisposable
 {
     private const int BlockBytes = 256 * 1024; // stays in the second-level cache between read and hash
 
+    // The disk has that long to take a chunk before anybody waits for it.
+    private const int LeaveLagChunks = 4;
+
     private readonly IPartialContent _content;
+    private readonly bool _leavesPageCache;
     private readonly long _sizeBytes;
     private readonly bool[] _here;
     private readonly Lock _gate = new();
@@ -26,8 +30,10 @@ internal sealed class PrefixHasher : IAsyncDisposable
     /// <param name="sizeBytes">Of the whole.</param>
     /// <param name="here">True for chunks that are here at the start.</param>
     /// <param name="withGitSha1">Also computes the name that Git would give the file.</param>
-    internal PrefixHasher(IPartialContent content, long sizeBytes, IReadOnlyList<bool> here, bool withGitSha1)
+    /// <param name="leavesPageCache">What was hashed is left to the disk alone.</param>
+    internal PrefixHasher(IPartialContent content, long sizeBytes, IReadOnlyList<bool> here, bool withGitSha1, bool leavesPageCache)
     {
+        _leavesPageCache = leavesPageCache;
         _content = content;
         _sizeBytes = sizeBytes;
         _here = [.. here];
@@ -85,6 +91,7 @@ internal sealed class PrefixHasher : IAsyncDisposable
                 _git?.AppendData(block, 0, wanted);
                 offset += wanted;
             }
+            if (_leavesPageCache && chunk >= LeaveLagChunks) _content.LeavePageCache(Chunk.Offset(chunk - LeaveLagChunks), Chunk.SizeBytes);
         }
         if (_git is not null) GitSha1 = Convert.ToHexStringLower(_git.GetHashAndReset());
         return Digest.FromBytes(sha256.GetHashAndReset());

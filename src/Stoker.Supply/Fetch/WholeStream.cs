@@ -15,6 +15,7 @@ internal sealed record WholeContent(long SizeBytes, Digest Digest, string GitSha
 internal static class WholeStream
 {
     private const int BufferBytes = 256 * 1024;
+    private const int LeaveLagChunks = 4;
 
     /// <exception cref="SourceException">Cut, stalled, longer or shorter than announced.</exception>
     internal static async Task<WholeContent> ReceiveAsync(
@@ -53,6 +54,7 @@ internal static class WholeStream
                     chunks.Add(new ChunkSums(ChunkHash.Read(chunkHash.GetHashAndReset()), crc));
                     crc = 0;
                     content.StartWriteBack(Chunk.Offset(chunks.Count - 1), Chunk.SizeBytes);
+                    if (options.LeavesPageCache && chunks.Count > LeaveLagChunks) content.LeavePageCache(Chunk.Offset(chunks.Count - 1 - LeaveLagChunks), Chunk.SizeBytes);
                 }
                 if (read == 0) break;
                 if (source.Time.GetElapsedTime(reportedAt) < TimeSpan.FromMilliseconds(250)) continue;

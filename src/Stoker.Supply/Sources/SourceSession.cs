@@ -17,8 +17,7 @@ public sealed class SourceSession : IDisposable
     private static readonly string Version = typeof(SourceSession).Assembly.GetName().Version?.ToString(3) ?? "0";
 
     private readonly SourceConnector _connector;
-    private readonly SocketsHttpHandler _handler;
-    private readonly HttpMessageInvoker _client;
+    private readonly Lazy<HttpMessageInvoker> _client; // nothing of it is loaded for what needs no network
     private readonly RegistryTokens _registryTokens;
     private readonly SourceOptions _options;
 
@@ -27,24 +26,7 @@ public sealed class SourceSession : IDisposable
         Access = access;
         _options = options;
         _connector = new SourceConnector(access, options.Resolve);
-        _handler = new SocketsHttpHandler
-        {
-            AllowAutoRedirect = false,
-            AutomaticDecompression = DecompressionMethods.None,
-            UseCookies = false,
-            ConnectTimeout = options.ConnectTimeout,
-            ConnectCallback = _connector.ConnectAsync,
-            MaxConnectionsPerServer = 64,
-            MaxResponseHeadersLength = 64,
-            // A body that is not wanted to its end costs a connection, not the wait for what is left of it.
-            MaxResponseDrainSize = 0,
-            ResponseDrainTimeout = TimeSpan.Zero,
-            PooledConnectionIdleTimeout = TimeSpan.FromSeconds(30),
-            UseProxy = access.Proxy is not null && !access.Offline,
-            Proxy = access.Proxy is { } proxy ? new SourceProxy(proxy, access.NoProxy) : null,
-        };
-        if (access.CaFile is { } path) _handler.SslOptions = TrustAlso(path);
-        _client = new HttpMessageInvoker(_handler);
+        _client = new Lazy<HttpMessageInvoker>(Connect);
         _registryTokens = new RegistryTokens(this);
     }
 
@@ -109,8 +91,7 @@ public sealed class SourceSession : IDisposable
 
     public void Dispose()
     {
-        _client.Dispose();
-        _handler.Dispose();
+        if (_client.IsValueCreated) _client.Value.Dispose(); // and its handler
         _registryTokens.Dispose();
     }
 
@@ -128,6 +109,28 @@ public sealed class SourceSession : IDisposable
     internal async Task<HttpResponseMessage> SendPlainAsync(Uri address, CancellationToken cancellationToken)
     {
         return await SendOnceAsync(new SourceHop(address, MayAuthorize: false, FirstReach(), WasRedirected: false), null, null, cancellationToken);
+    }
+
+    private HttpMessageInvoker Connect()
+    {
+        var handler = new SocketsHttpHandler
+        {
+            AllowAutoRedirect = false,
+            AutomaticDecompression = DecompressionMethods.None,
+            UseCookies = false,
+            ConnectTimeout = _options.ConnectTimeout,
+            ConnectCallback = _connector.ConnectAsync,
+            MaxConnectionsPerServer = 64,
+            MaxResponseHeadersLength = 64,
+            // A body that is not wanted to its end costs a connection, not the wait for what is left of it.
+            MaxResponseDrainSize = 0,
+            ResponseDrainTimeout = TimeSpan.Zero,
+            PooledConnectionIdleTimeout = TimeSpan.FromSeconds(30),
+            UseProxy = Access.Proxy is not null && !Access.Offline,
+            Proxy = Access.Proxy is { } proxy ? new SourceProxy(proxy, Access.NoProxy) : null,
+        };
+        if (Access.CaFile is { } path) handler.SslOptions = TrustAlso(path);
+        return new HttpMessageInvoker(handler);
     }
 
     private AddressReach FirstReach() => Access.Trust == CallerTrust.Owner ? AddressReach.Owner : AddressReach.PublicOnly;
@@ -156,7 +159,7 @@ public sealed class SourceSession : IDisposable
         using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, idle.Token);
         try
         {
-            return await _client.SendAsync(request, both.Token);
+            return await _client.Value.SendAsync(request, both.Token);
         }
         catch (OperationCanceledException) when (idle.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {

@@ -366,6 +366,7 @@ public sealed class FetchFaultTests
         public void SetLength(long lengthBytes) => inner.SetLength(lengthBytes);
         public void SyncContent() => inner.SyncContent();
         public void StartWriteBack(long offset, long length) => inner.StartWriteBack(offset, length);
+        public void LeavePageCache(long offset, long length) => inner.LeavePageCache(offset, length);
 
         public void Write(ReadOnlySpan<byte> bytes, long offset)
         {

@@ -275,6 +275,7 @@ public sealed class FetchSharingTests
             }
 
             public void StartWriteBack(long offset, long length) => inner.StartWriteBack(offset, length);
+            public void LeavePageCache(long offset, long length) => inner.LeavePageCache(offset, length);
         }
     }
 }

@@ -187,9 +187,10 @@ public sealed class SourceSessionTests
     }
 
     [Fact]
-    public void CaFile_ThatIsNone_IsToldByName()
+    public async Task CaFile_ThatIsNone_IsToldByName()
     {
-        var refused = Assert.Throws<StokerException>(() => { using var _ = new SourceSession(new SourceAccess { CaFile = "/absent.pem" }, new SourceOptions()); });
+        using var session = new SourceSession(new SourceAccess { CaFile = "/absent.pem" }, new SourceOptions());
+        var refused = await Assert.ThrowsAsync<StokerException>(() => session.GetAsync(new Uri("https://127.0.0.1:9/"), null, null, TestContext.Current.CancellationToken));
         Assert.Equal(ErrorKind.InvalidInput, refused.Kind);
         Assert.Contains("/absent.pem", refused.Message, StringComparison.Ordinal);
     }
