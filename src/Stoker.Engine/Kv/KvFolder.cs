@@ -1,4 +1,5 @@
 using Stoker.Core.Errors;
+using Stoker.Engine.Protocol;
 using Stoker.Native.Libc;
 
 namespace Stoker.Engine.Kv;

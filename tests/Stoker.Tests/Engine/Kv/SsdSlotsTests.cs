@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using Stoker.Core.Errors;
 using Stoker.Engine.Kv;
+using Stoker.Engine.Protocol;
 using Stoker.Engine.Sessions;
 using Stoker.Native.Llama;
 
