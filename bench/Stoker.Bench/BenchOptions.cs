@@ -13,7 +13,7 @@ internal sealed record BenchOptions
           memory       the daemon's private memory after a pull, a chat, an unload and a minute of rest
           fetch        2 GiB from a paced and an unpaced loopback origin, beside aria2c and curl; only when it is named (half an hour)
         --quick measures a few times only: for trying the benchmark, not for figures.
-        of fetch: --pairs N (7), --size MIB (2048), --skip-slow (no curl, no one worker),
+        of fetch: --pairs N (7), --size MIB (2048), --bars-only (nobody that no bar needs),
                   --part paced-disk|paced-tmpfs|unpaced-disk|unpaced-tmpfs|hit (may be repeated; default: all)
         """;
 
@@ -40,8 +40,8 @@ internal sealed record BenchOptions
     /// <summary>Of the file that <c>fetch</c> brings.</summary>
     public long SizeBytes { get; init; } = 2L << 30;
 
-    /// <summary>Leaves out those who use one connection.</summary>
-    public bool SkipSlow { get; init; }
+    /// <summary>Leaves out whom no bar needs.</summary>
+    public bool BarsOnly { get; init; }
 
     /// <summary>Parts of <c>fetch</c>; none: all.</summary>
     public required IReadOnlyList<string> Parts { get; init; }
@@ -75,8 +75,8 @@ internal sealed record BenchOptions
                 case "--quick":
                     options = options with { Quick = true };
                     break;
-                case "--skip-slow":
-                    options = options with { SkipSlow = true };
+                case "--bars-only":
+                    options = options with { BarsOnly = true };
                     break;
                 case "--pairs" when i + 1 < arguments.Count && int.TryParse(arguments[i + 1], CultureInfo.InvariantCulture, out var pairs) && pairs > 0:
                     options = options with { Pairs = pairs };

@@ -4,8 +4,8 @@ namespace Stoker.Bench.Fetch;
 /// <param name="Name">In the table.</param>
 /// <param name="Program">Its executable.</param>
 /// <param name="Arguments">For a destination folder that is empty.</param>
-/// <param name="IsSlow">One connection: against a paced origin it takes many times as long as the others.</param>
-internal sealed record FetchContender(string Name, string Program, Func<string, IReadOnlyList<string>> Arguments, bool IsSlow = false);
+/// <param name="IsTold">No bar needs it.</param>
+internal sealed record FetchContender(string Name, string Program, Func<string, IReadOnlyList<string>> Arguments, bool IsTold = false);
 
 /// <summary>Who takes part.</summary>
 internal static class FetchContenders
@@ -27,10 +27,10 @@ internal static class FetchContenders
             new("stoker fetch (adaptive)", program, folder => Stoker(folder)),
             new(AriaVerified, "aria2c", folder => Aria2(folder, 8, $"--checksum=sha-256={lab.Sha256}")),
             new(Receiver, lab.ReceiverProgram, folder => Receive(folder)),
-            new(ReceiverSynced, lab.ReceiverProgram, folder => Receive(folder, "sync")),
-            new("aria2c -x16 -s16 -k8M", "aria2c", folder => Aria2(folder, 16)),
-            new("stoker fetch --workers 1", program, folder => Stoker(folder, "--workers", "1"), IsSlow: true),
-            new("curl", "curl", folder => ["-s", "-o", Path.Combine(folder, "f"), lab.Url], IsSlow: true),
+            new(ReceiverSynced, lab.ReceiverProgram, folder => Receive(folder, "sync"), IsTold: true),
+            new("aria2c -x16 -s16 -k8M", "aria2c", folder => Aria2(folder, 16), IsTold: true),
+            new("stoker fetch --workers 1", program, folder => Stoker(folder, "--workers", "1"), IsTold: true),
+            new("curl", "curl", folder => ["-s", "-o", Path.Combine(folder, "f"), lab.Url], IsTold: true),
         ];
 
         // Each time a store of its own: nothing is here before.

@@ -12,14 +12,16 @@ internal sealed class FetchSeries(string origin, string place)
 
     public double Cpu(string contender) => Median(contender, static sample => sample.CpuSeconds);
 
+    public bool Has(string contender) => _samples.ContainsKey(contender);
+
     public long Written(string contender) => (long)Median(contender, static sample => sample.WrittenBytes);
 
     public double PeakOfStoker => _samples.Where(static pair => pair.Key.StartsWith("stoker", StringComparison.Ordinal)).SelectMany(static pair => pair.Value).Max(static sample => sample.PeakMib);
 
     public async Task MeasureAsync(FetchLab lab, BenchOptions options, TextWriter progress, CancellationToken cancellationToken)
     {
-        var contenders = FetchContenders.Of(lab, options.Program).Where(one => !one.IsSlow || !options.SkipSlow).ToList();
-        // Those that people's programs are held against end beside them: the order turns with every pair.
+        var contenders = FetchContenders.Of(lab, options.Program).Where(one => !one.IsTold || !options.BarsOnly).ToList();
+        // The order turns with every pair: nobody always comes after the same one.
         for (var pair = 0; pair < options.Pairs; pair++)
         {
             for (var i = 0; i < contenders.Count; i++)
@@ -52,7 +54,7 @@ internal sealed class FetchSeries(string origin, string place)
         Directory.CreateDirectory(folder);
         try
         {
-            await TouchedMemory.MakeAsync(2 * lab.SizeBytes, cancellationToken);
+            await TouchedMemory.MakeAsync(lab.SizeBytes * 3 / 2, cancellationToken);
             var sample = await FetchSample.TakeAsync(contender, folder, cancellationToken);
             var size = new FileInfo(Path.Combine(folder, "f")).Length;
             return size == lab.SizeBytes ? sample : throw new InvalidOperationException($"{contender.Name} left {size} bytes.");
