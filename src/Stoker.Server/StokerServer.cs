@@ -196,7 +196,7 @@ public sealed class StokerServer : IAsyncDisposable
             FreeBytes = () => _supply.FreeBytes,
             RequestShutdown = () => _shutdown.TrySetResult(),
         };
-        new DaemonEndpoint(facts, _engine, _jobs, logger).Map(routes);
+        new DaemonEndpoint(facts, _supply, _engine, _jobs, logger).Map(routes);
         new JobsEndpoint(_jobs).Map(routes);
         new PullEndpoint(_jobs, _supply, _start.Settings.Options, registry, logger).Map(routes);
         new StoredModelsEndpoint(_supply, _engine, logger).Map(routes);

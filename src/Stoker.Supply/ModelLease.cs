@@ -8,14 +8,21 @@ public sealed class ModelLease : IDisposable
 {
     private readonly IReadOnlyList<BlobLease> _blobs;
 
-    internal ModelLease(ModelManifest manifest, IReadOnlyList<string> weightPaths, IReadOnlyList<BlobLease> blobs)
+    /// <param name="manifest">The model.</param>
+    /// <param name="paths">Of all its files, in the manifest's order.</param>
+    /// <param name="blobs">What is held.</param>
+    internal ModelLease(ModelManifest manifest, IReadOnlyList<string> paths, IReadOnlyList<BlobLease> blobs)
     {
         Manifest = manifest;
-        WeightPaths = weightPaths;
+        Paths = paths;
+        WeightPaths = [.. paths.Where((_, i) => manifest.Files[i].Role == FileRole.Weights)];
         _blobs = blobs;
     }
 
     public ModelManifest Manifest { get; }
+
+    /// <summary>Absolute paths of all files in the manifest's order; to be read only.</summary>
+    public IReadOnlyList<string> Paths { get; }
 
     /// <summary>Absolute paths of the weights in the order of their split numbers; to be read only.</summary>
     public IReadOnlyList<string> WeightPaths { get; }

@@ -45,20 +45,25 @@ public sealed class ModelSupply : IDisposable
     public async Task<ModelManifest> ResolveAsync(ModelReference reference, SourceAccess access, CancellationToken cancellationToken)
     {
         using var session = new SourceSession(access, _options.Sources);
-        return await _resolver.ResolveAsync(reference, session, cancellationToken);
+        return await _resolver.ResolveAsync(reference, new PullOptions(), session, cancellationToken);
     }
+
+    /// <inheritdoc cref="PullAsync(ModelReference, SourceAccess, PullOptions, IProgress{StageProgress}, CancellationToken)"/>
+    public Task<ModelManifest> PullAsync(ModelReference reference, SourceAccess access, IProgress<StageProgress> progress, CancellationToken cancellationToken) =>
+        PullAsync(reference, access, new PullOptions(), progress, cancellationToken);
 
     /// <summary>
     /// Resolves, fetches what is missing, verifies, and writes the manifest. Of a path or a built-in model the file is only looked at.
     /// Several pulls of one model fetch its bytes once.
     /// </summary>
     /// <exception cref="StokerException">What <see cref="ResolveAsync"/> throws, and OutOfSpace, Io.</exception>
-    public async Task<ModelManifest> PullAsync(ModelReference reference, SourceAccess access, IProgress<StageProgress> progress, CancellationToken cancellationToken)
+    public async Task<ModelManifest> PullAsync(
+        ModelReference reference, SourceAccess access, PullOptions options, IProgress<StageProgress> progress, CancellationToken cancellationToken)
     {
         var began = _options.Sources.Time.GetTimestamp();
         using var session = new SourceSession(access, _options.Sources);
         progress.Report(new StageProgress(Stage.Resolve, null, 0, null, 0, IsDone: false));
-        var manifest = await _resolver.ResolveAsync(reference, session, cancellationToken);
+        var manifest = _manifests.WithKnownDigests(await _resolver.ResolveAsync(reference, options, session, cancellationToken));
         progress.Report(new StageProgress(Stage.Resolve, null, 0, null, _options.Sources.Time.GetElapsedTime(began).TotalMilliseconds, IsDone: true) { Note = manifest.Name });
         if (IsInPlace(manifest))
         {
@@ -106,7 +111,6 @@ public sealed class ModelSupply : IDisposable
     {
         if (IsInPlace(manifest)) return new ModelLease(manifest, PathsInPlace(manifest), []);
         var held = new List<BlobLease>();
-        var weights = new List<string>();
         try
         {
             foreach (var file in manifest.Files)
@@ -115,9 +119,8 @@ public sealed class ModelSupply : IDisposable
                 var blob = await _blobs.HoldAsync(digest, cancellationToken)
                     ?? throw new StokerException(ErrorKind.Corrupt, $"{file.Name} of {manifest.Name} is missing from the store; fetch it again: stoker pull {manifest.Name}");
                 held.Add(blob);
-                if (file.Role == FileRole.Weights) weights.Add(blob.Path);
             }
-            return new ModelLease(manifest, weights, held);
+            return new ModelLease(manifest, [.. held.Select(static blob => blob.Path)], held);
         }
         catch
         {
@@ -196,7 +199,7 @@ public sealed class ModelSupply : IDisposable
             var message = manifest.Files.Aggregate(refused.Message, static (text, file) => text.Replace(file.Digest!.Value.Hex, file.Name, StringComparison.Ordinal));
             throw new StokerException(refused.Kind, $"{manifest.Name} was fetched, but it is refused: {message}", refused);
         }
-        progress.Report(new StageProgress(Stage.Verify, null, manifest.SizeBytes, manifest.SizeBytes, _options.Sources.Time.GetElapsedTime(began).TotalMilliseconds, IsDone: true) { Note = "SHA-256 and GGUF header" });
+        progress.Report(new StageProgress(Stage.Verify, null, manifest.SizeBytes, manifest.SizeBytes, _options.Sources.Time.GetElapsedTime(began).TotalMilliseconds, IsDone: true) { Note = manifest.Selection is null ? "SHA-256 and GGUF header" : "SHA-256, git SHA-1 and safetensors headers" });
     }
 
     private async Task RemoveUnnamedAsync(IReadOnlyList<Digest> digests, CancellationToken cancellationToken)

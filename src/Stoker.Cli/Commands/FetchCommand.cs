@@ -101,9 +101,18 @@ public static class FetchCommand
         return ExitCodes.Ok;
     }
 
-    private static Uri AddressOf(string text) => ModelReference.Parse(text, ReferencePlaces.Nowhere) is UrlReference url
-        ? url.Address
-        : throw new StokerException(ErrorKind.InvalidInput, $"'{Printable.Short(text)}' is not an address: expected https://… (or http:// to this machine).");
+    /// <summary>An address as typed: <c>https://…</c>, plain http to this machine, <c>s3://bucket/key</c>.</summary>
+    public static Uri AddressOf(string text)
+    {
+        if (!text.Contains("://", StringComparison.Ordinal))
+            throw new StokerException(ErrorKind.InvalidInput, $"'{Printable.Short(text)}' is not an address: expected https://… or s3://bucket/key (http:// to this machine).");
+        return ModelReference.Parse(text, ReferencePlaces.Nowhere) switch
+        {
+            UrlReference url => url.Address,
+            S3Reference { IsPrefix: false } s3 => S3Address.Of(s3.Bucket, s3.Key),
+            _ => throw new StokerException(ErrorKind.InvalidInput, $"'{Printable.Short(text.Split('?')[0])}' is not the address of a file: expected https://… or s3://bucket/key (http:// to this machine)."),
+        };
+    }
 
     private static Digest DigestOf(string text)
     {

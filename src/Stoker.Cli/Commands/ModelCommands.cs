@@ -118,12 +118,16 @@ public static class ModelCommands
         yield return ("embedding", Number(report.EmbeddingLength));
         yield return ("tokenizer", Tokenizer(report));
         yield return ("tensors", Number(report.Tensors));
-        yield return ("template", report.ChatTemplate is { } template ? string.Create(CultureInfo.InvariantCulture, $"{template.Length} characters (--template prints it)") : "none: a base model");
+        if (model.Selection is null) yield return ("template", report.ChatTemplate is { } template ? string.Create(CultureInfo.InvariantCulture, $"{template.Length} characters (--template prints it)") : "none: a base model");
         yield return ("licence", License(report.License));
         yield return ("defaults", Defaults(report.Defaults));
+        yield return ("kept as", model.Selection is { } kept ? Kept(kept) : null);
         yield return ("size", Units.Bytes(model.SizeBytes));
         yield return ("problem", Printable.Short(report.Problem, 400));
     }
+
+    private static string Kept(FileSelection kept) =>
+        "a repository of files, for other programs" + (kept.Include.Count > 0 ? $"; only {string.Join(", ", kept.Include)}" : "") + (kept.Exclude.Count > 0 ? $"; not {string.Join(", ", kept.Exclude)}" : "");
 
     private static string SourceName(ModelSourceKind source) => source switch
     {

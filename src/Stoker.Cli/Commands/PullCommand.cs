@@ -16,11 +16,14 @@ public static class PullCommand
         var models = ModelArgument.Several(global, "What to fetch: qwen2.5:0.5b, hf:org/repo:Q8_0, ollama:name, https://…");
         var source = SourceOption();
         var background = new Option<bool>("--detach", "-d") { Description = "Start the jobs and return; `stoker jobs` shows them." };
-        var command = new Command("pull", "Fetch models and verify them.") { models, source, background };
+        var include = new Option<string[]>("--include") { Description = "Only these files of a repository, e.g. '*.safetensors'; it is kept whole.", HelpName = "pattern" };
+        var exclude = new Option<string[]>("--exclude") { Description = "Not these files of a repository.", HelpName = "pattern" };
+        var command = new Command("pull", "Fetch models and verify them.") { models, source, include, exclude, background };
         command.SetAction((parsed, _) => CommandRoot.RunAsync(context, async interrupts =>
         {
             using var client = await global.ConnectAsync(parsed, interrupts.Token);
-            var pull = new PullFlow(context, client, parsed.GetValue(source));
+            var wish = new PullRequest { Reference = "", Source = parsed.GetValue(source), Include = parsed.GetValue(include), Exclude = parsed.GetValue(exclude) };
+            var pull = new PullFlow(context, client, wish);
             return await pull.RunAsync(parsed.GetValue(models)!, parsed.GetValue(background), interrupts.Token);
         }));
         return command;
@@ -35,7 +38,10 @@ public static class PullCommand
 }
 
 /// <summary>Starts pulls and watches them to their end.</summary>
-public sealed class PullFlow(CliContext context, DaemonClient client, string? source)
+/// <param name="context">The command's surroundings.</param>
+/// <param name="client">The daemon.</param>
+/// <param name="wish">What all of them have in common; each gets its own reference and the caller's access.</param>
+public sealed class PullFlow(CliContext context, DaemonClient client, PullRequest wish)
 {
     /// <summary>Fetches all, at once; the exit code is that of the first that failed.</summary>
     public async Task<int> RunAsync(IReadOnlyList<string> references, bool detach, CancellationToken cancellationToken)
@@ -63,10 +69,9 @@ public sealed class PullFlow(CliContext context, DaemonClient client, string? so
 
     private Task<JobSnapshot> StartAsync(string reference, CancellationToken cancellationToken)
     {
-        var request = new PullRequest
+        var request = wish with
         {
             Reference = ModelArgument.Absolute(reference, context.Environment),
-            Source = source,
             Access = AccessOf(CallerEnvironment.Read(context.Environment)),
         };
         return client.PullAsync(request, cancellationToken);
@@ -120,6 +125,7 @@ public sealed class PullFlow(CliContext context, DaemonClient client, string? so
         HuggingFaceToken = caller.HuggingFaceToken,
         HuggingFaceEndpoint = caller.HuggingFaceEndpoint,
         OllamaRegistry = caller.OllamaRegistry,
+        S3 = caller.S3,
         Proxy = caller.Proxy,
         NoProxy = caller.NoProxy,
         CaFile = caller.CaFile,

@@ -74,14 +74,14 @@ public static class RunCommand
     {
         if (await client.TryShowAsync(name, cancellationToken) is { } installed && IsFrom(installed.Summary.Source, options.Source) && !IsToFetchAgain(installed))
             return installed.Summary.Name;
-        var job = await new PullFlow(context, client, options.Source).FetchAsync(name, cancellationToken);
+        var job = await new PullFlow(context, client, new PullRequest { Reference = name, Source = options.Source, ToRun = true }).FetchAsync(name, cancellationToken);
         time.Take(job.Progress);
         return job.Result ?? name;
     }
 
-    /// <summary>A pulled model that lost a file. One used in place has no source to come from again; loading it says what is wrong.</summary>
+    /// <summary>A pulled model that lost a file, or has a damaged one. One that is not understood stays so however often it comes. One used in place has no source to come from again; loading it says what is wrong.</summary>
     private static bool IsToFetchAgain(ModelReport installed) =>
-        installed.Problem is not null && installed.Summary.Source is not (ModelSourceKind.File or ModelSourceKind.Builtin);
+        installed.ProblemKind is ErrorKind.Corrupt or ErrorKind.NotFound && installed.Summary.Source is not (ModelSourceKind.File or ModelSourceKind.Builtin);
 
     private static bool IsFrom(ModelSourceKind kind, string? source) => source switch
     {

@@ -23,6 +23,9 @@ public sealed record ModelManifest
     /// <summary>Stop strings and sampling that came with the model (Ollama's params layer), or null.</summary>
     public ModelDefaults? Defaults { get; init; }
 
+    /// <summary>Set for a repository that is kept file by file as it lies at its origin; null for one GGUF model.</summary>
+    public FileSelection? Selection { get; init; }
+
     /// <summary>When the manifest was written; UTC.</summary>
     public DateTimeOffset PulledAt { get; init; }
 

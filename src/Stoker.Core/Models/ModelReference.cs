@@ -55,9 +55,12 @@ public sealed record UrlReference(Uri Address) : ModelReference
     private protected override string Shown => Address.GetLeftPart(UriPartial.Path);
 }
 
-/// <summary><c>s3://bucket/key</c>.</summary>
+/// <summary><c>s3://bucket/key</c>, one object or, with or without a slash at the end, all below a prefix.</summary>
 public sealed record S3Reference(string Bucket, string Key) : ModelReference
 {
+    /// <summary>True when it can only be a prefix.</summary>
+    public bool IsPrefix => Key.EndsWith('/');
+
     public override string Canonical => $"s3://{Bucket}/{Key}";
 }
 

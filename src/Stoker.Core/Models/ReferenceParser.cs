@@ -92,7 +92,7 @@ public static class ReferenceParser
         if (bucket.Length is < 3 or > 63 || bucket.Any(static c => c is not (>= 'a' and <= 'z' or >= '0' and <= '9' or '.' or '-'))
             || bucket[0] is '.' or '-' || bucket.Contains("..", StringComparison.Ordinal))
             throw Refuse(text, "a bucket has 3 to 63 characters out of a-z, 0-9, '.' and '-'");
-        if (SafeName.WhyNotRelativePath(key) is { } reason) throw Refuse(text, $"its key is refused: {reason}");
+        if (SafeName.WhyNotRelativePath(key.EndsWith('/') ? key[..^1] : key) is { } reason) throw Refuse(text, $"its key is refused: {reason}");
         return new S3Reference(bucket, key);
     }
 

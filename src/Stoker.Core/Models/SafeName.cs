@@ -66,7 +66,7 @@ public static class SafeName
     }
 
     internal static StokerException Refuse(string text, string reason) =>
-        new(ErrorKind.InvalidInput, $"'{Printable.Short(text, 80)}' is not a model name: {reason}.");
+        new(ErrorKind.InvalidInput, $"'{Printable.Short(text, 80)}' is not {(text.Contains("://", StringComparison.Ordinal) ? "an address" : "a model name")}: {reason}.");
 
     private static string? WhyNotPlainRelativePath(string path)
     {

@@ -13,6 +13,7 @@ public sealed record CallerEnvironment
     [
         "HF_ENDPOINT", "STOKER_OLLAMA_REGISTRY", "STOKER_OFFLINE", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_TOKEN_PATH", "HF_HOME",
         "STOKER_CA_FILE", "SSL_CERT_FILE", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy",
+        .. S3Access.Variables,
     ];
 
     public static CallerEnvironment Empty { get; } = new();
@@ -41,6 +42,9 @@ public sealed record CallerEnvironment
     /// <summary>A PEM file with certificate authorities that are trusted besides the system's, absolute, or null (<c>STOKER_CA_FILE</c>).</summary>
     public string? CaFile { get; init; }
 
+    /// <summary>Keys and endpoint of S3.</summary>
+    public S3Access S3 { get; init; } = new();
+
     /// <summary>Reads variables, and the token file that they point at (the caller may read it where the daemon may not).</summary>
     public static CallerEnvironment Read(IReadOnlyDictionary<string, string> environment)
     {
@@ -63,6 +67,7 @@ public sealed record CallerEnvironment
             // Hubs speak HTTPS, so its proxy comes first; lower case before upper case, as curl does.
             Proxy = Get("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"),
             NoProxy = Get("no_proxy", "NO_PROXY"),
+            S3 = S3Access.Read(name => Get(name)),
             CaFile = Get("STOKER_CA_FILE", "SSL_CERT_FILE") is { } authorities ? Path.GetFullPath(authorities) : null,
         };
     }

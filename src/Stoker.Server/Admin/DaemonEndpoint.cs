@@ -3,6 +3,7 @@ using Stoker.Core.Jobs;
 using Stoker.Engine;
 using Stoker.Server.Admin.Contracts;
 using Stoker.Server.Http;
+using Stoker.Supply;
 
 namespace Stoker.Server.Admin;
 
@@ -25,7 +26,7 @@ public sealed record DaemonFacts
 }
 
 /// <summary>The daemon itself: version, status, shutdown.</summary>
-public sealed class DaemonEndpoint(DaemonFacts facts, IInferenceEngine engine, JobTable jobs, ILogger logger)
+public sealed class DaemonEndpoint(DaemonFacts facts, ModelSupply supply, IInferenceEngine engine, JobTable jobs, ILogger logger)
 {
     public void Map(RouteTable routes)
     {
@@ -38,7 +39,7 @@ public sealed class DaemonEndpoint(DaemonFacts facts, IInferenceEngine engine, J
 
     private async Task<StatusReport> StatusAsync(CancellationToken cancellationToken)
     {
-        var installed = await engine.ListInstalledAsync(cancellationToken);
+        var installed = await supply.ListAsync(cancellationToken);
         var memory = ProcessMemory.OfThisProcess();
         var front = facts.Front();
         var active = jobs.List();

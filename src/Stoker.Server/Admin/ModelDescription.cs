@@ -15,14 +15,14 @@ internal static class ModelDescription
         try
         {
             using var lease = await supply.HoldAsync(manifest, cancellationToken);
+            report = report with { Files = Files(manifest, lease.Paths) };
             // A header is read from the disk at once, which may take a while on a cold one.
-            var model = await Task.Run(() => GgufModel.Open(lease.WeightPaths), cancellationToken);
-            return Describe(report, model) with { Files = Files(manifest, lease.WeightPaths) };
+            return await Task.Run(() => manifest.Selection is null ? Describe(report, GgufModel.Open(lease.WeightPaths)) : RepositoryDescription.Read(report, lease), cancellationToken);
         }
         catch (StokerException exception) when (exception.Kind is ErrorKind.Corrupt or ErrorKind.Unsupported or ErrorKind.Io or ErrorKind.NotFound)
         {
             // The manifest is worth showing all the more.
-            return report with { Problem = exception.Message };
+            return report with { Problem = exception.Message, ProblemKind = exception.Kind };
         }
     }
 
@@ -42,22 +42,14 @@ internal static class ModelDescription
         License = model.Metadata.License,
     };
 
-    /// <param name="weightPaths">In the order of the manifest's weights; empty while they are not held.</param>
-    private static List<ModelFileReport> Files(ModelManifest manifest, IReadOnlyList<string> weightPaths)
+    /// <param name="manifest">Whose files.</param>
+    /// <param name="paths">In the order of the manifest's files; empty while they are not held.</param>
+    private static List<ModelFileReport> Files(ModelManifest manifest, IReadOnlyList<string> paths) => [.. manifest.Files.Select((file, i) => new ModelFileReport
     {
-        var nextPath = 0;
-        var files = new List<ModelFileReport>();
-        foreach (var file in manifest.Files)
-        {
-            files.Add(new ModelFileReport
-            {
-                Name = file.Name,
-                Role = file.Role,
-                SizeBytes = file.SizeBytes,
-                Digest = file.Digest?.ToString(),
-                Path = file.Role == FileRole.Weights && nextPath < weightPaths.Count ? weightPaths[nextPath++] : null,
-            });
-        }
-        return files;
-    }
+        Name = file.Name,
+        Role = file.Role,
+        SizeBytes = file.SizeBytes,
+        Digest = file.Digest?.ToString(),
+        Path = i < paths.Count ? paths[i] : null,
+    })];
 }

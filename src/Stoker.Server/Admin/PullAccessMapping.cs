@@ -14,7 +14,7 @@ public static class PullAccessMapping
     public static SourceAccess AccessOf(PullRequest request, CallerTrust trust, StokerOptions options)
     {
         var asked = request.Access ?? new PullAccess();
-        if (trust != CallerTrust.Owner && (asked.HuggingFaceEndpoint ?? asked.OllamaRegistry ?? asked.Proxy ?? asked.CaFile) is not null)
+        if (trust != CallerTrust.Owner && (asked.HuggingFaceEndpoint ?? asked.OllamaRegistry ?? asked.S3?.Endpoint ?? asked.S3?.CredentialsFile ?? asked.Proxy ?? asked.CaFile) is not null)
             throw new StokerException(ErrorKind.Forbidden, "Only the daemon's own user and root may name endpoints, a proxy or certificate authorities.");
         return new SourceAccess
         {
@@ -22,6 +22,7 @@ public static class PullAccessMapping
             HuggingFaceToken = asked.HuggingFaceToken,
             HuggingFaceEndpoint = asked.HuggingFaceEndpoint is { } hub ? SourceAccess.ParseEndpoint(hub, "HF_ENDPOINT") : SourceAccess.DefaultHuggingFace,
             OllamaRegistry = asked.OllamaRegistry is { } registry ? SourceAccess.ParseEndpoint(registry, "STOKER_OLLAMA_REGISTRY") : SourceAccess.DefaultOllamaRegistry,
+            S3 = asked.S3 ?? new S3Access(),
             Proxy = asked.Proxy is { } proxy ? SourceAccess.ParseProxy(proxy) : null,
             NoProxy = asked.NoProxy,
             CaFile = asked.CaFile,
@@ -30,6 +31,13 @@ public static class PullAccessMapping
             ExpectedDigest = request.Digest is { } digest ? Digest.Parse(digest) : null,
         };
     }
+
+    /// <exception cref="StokerException">InvalidInput: a pattern that means nothing.</exception>
+    public static PullOptions OptionsOf(PullRequest request) => new()
+    {
+        Selection = FileSelection.Of(request.Include, request.Exclude),
+        MustRun = request.ToRun,
+    };
 
     private static IReadOnlyList<ModelSourceKind> Order(string? source, IReadOnlyList<string> configured) =>
         source is null ? [.. configured.Select(KindOf)] : [KindOf(source)];

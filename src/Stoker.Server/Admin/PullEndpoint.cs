@@ -44,19 +44,20 @@ public sealed class PullEndpoint
         var request = await RequestBody.ReadAsync(call, AdminJson.Default.PullRequest);
         var reference = ModelReference.Parse(request.Reference, ReferencePlaces.Nowhere);
         var access = PullAccessMapping.AccessOf(request, call.Trust, _options);
+        var options = PullAccessMapping.OptionsOf(request);
         if (reference is FileReference && call.Trust != CallerTrust.Owner)
             throw new StokerException(ErrorKind.Forbidden, "Only the daemon's own user and root may name files.");
-        var job = _jobs.Start("pull", reference.ToString(), context => PullAsync(context, reference, access), KeyOf(request, reference, call.Trust));
+        var job = _jobs.Start("pull", reference.ToString(), context => PullAsync(context, reference, access, options), KeyOf(request, reference, call.Trust));
         await JsonResponse.WriteAsync(call.Http, job, AdminJson.Default.JobSnapshot, status: 202);
     }
 
-    private async Task PullAsync(JobContext context, ModelReference reference, SourceAccess access)
+    private async Task PullAsync(JobContext context, ModelReference reference, SourceAccess access, PullOptions options)
     {
         AdminLog.PullBegan(_logger, context.Id, reference.ToString());
         var counted = new CountedFetch(context.Progress, _fetchedBytes);
         try
         {
-            var manifest = await _supply.PullAsync(reference, access, counted, context.CancellationToken);
+            var manifest = await _supply.PullAsync(reference, access, options, counted, context.CancellationToken);
             context.SetResult(manifest.Name);
             AdminLog.Pulled(_logger, context.Id, manifest.Name, counted.Bytes);
         }

@@ -54,6 +54,7 @@ public sealed class StoredModelsEndpoint(ModelSupply supply, IInferenceEngine en
         Files = manifest.Files.Count,
         PulledAt = manifest.PulledAt,
         Loaded = loaded.Contains(manifest.Name),
+        Selection = manifest.Selection,
     };
 
     private static string Name(HttpCall call) =>

@@ -102,6 +102,22 @@ public sealed class ManifestStore
         }
     }
 
+    /// <summary>
+    /// The manifest with the digests of files that only git's name is known of, where a kept model has that very file: then it need
+    /// not be fetched to be known.
+    /// </summary>
+    public ModelManifest WithKnownDigests(ModelManifest manifest)
+    {
+        var named = manifest.Files.Where(static file => file.Digest is null && file.GitSha1 is not null).Select(static file => file.GitSha1!).ToHashSet(StringComparer.Ordinal);
+        if (named.Count == 0) return manifest;
+        lock (_gate)
+        {
+            var known = Loaded().Values.SelectMany(static model => model.Files).Where(file => file.GitSha1 is not null && named.Contains(file.GitSha1))
+                .GroupBy(static file => file.GitSha1!).ToDictionary(static group => group.Key, static group => group.First().Digest);
+            return manifest with { Files = [.. manifest.Files.Select(file => file.GitSha1 is { } git && known.TryGetValue(git, out var digest) ? file with { Digest = file.Digest ?? digest } : file)] };
+        }
+    }
+
     // A query may sign its address, or hold a key under whatever name; a pull brings its own, so none is written down.
     private static ManifestFile WithoutQueries(ManifestFile file) =>
         file with { Origins = [.. file.Origins.Select(static address => new Uri(address.GetLeftPart(UriPartial.Path)))] };
@@ -164,6 +180,7 @@ public sealed class ManifestStore
     {
         Aliases = model.Aliases ?? [],
         Files = [.. model.Files.Select(static file => file is null ? file! : file with { Origins = file.Origins ?? [] })],
+        Selection = model.Selection is { } selection ? new FileSelection(selection.Include ?? [], selection.Exclude ?? []) : null,
         Defaults = model.Defaults is { } defaults ? defaults with { Stop = defaults.Stop ?? [] } : null,
     };
 

@@ -217,7 +217,7 @@ internal sealed class FetchAttempt(
     private BlobLease Publish(long sizeBytes, Digest digest, ChunkSums[] sums, Validators validators)
     {
         store.WriteMap(new ChunkMap(digest, sizeBytes, sums));
-        if (file.GitSha1 is null && file.Origins[0].Scheme is "http" or "https")
+        if (file.GitSha1 is null && file.Origins[0].Scheme is "http" or "https" or "s3")
             store.Addresses.Remember(UrlSource.NameOf(file.Origins[0]), new KnownAddress(digest, validators.ETag, validators.LastModified));
         return store.Publish(partial, digest);
     }

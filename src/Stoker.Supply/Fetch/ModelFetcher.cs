@@ -80,6 +80,8 @@ public sealed class ModelFetcher
         ModelManifest manifest, BlobLease?[] leases, SourceSession session, IProgress<StageProgress> progress, CancellationToken cancellationToken)
     {
         var missing = Enumerable.Range(0, leases.Length).Where(i => leases[i] is null).ToList();
+        // All of them at once, so that the sum is right from the beginning.
+        foreach (var file in missing.Select(i => manifest.Files[i])) progress.Report(new StageProgress(Stage.Fetch, file.Name, 0, file.SizeBytes, 0, IsDone: false));
         var options = new ParallelOptions { MaxDegreeOfParallelism = MaxFilesAtOnce, CancellationToken = cancellationToken };
         try
         {

@@ -11,7 +11,7 @@ namespace Stoker.Supply.Fetch;
 /// The engine: parallel ranges into one file, verified on the way, resumed after whatever interrupted it. Thread-safe; one for a
 /// process.
 /// </summary>
-public sealed class RangedFetcher(BlobStore store, FetchOptions options) : IBlobFetcher
+public sealed class RangedFetcher(BlobStore store, FetchOptions shared) : IBlobFetcher
 {
     // An origin that changes more often than this cannot be fetched from.
     private const int MaxRestarts = 3;
@@ -19,6 +19,7 @@ public sealed class RangedFetcher(BlobStore store, FetchOptions options) : IBlob
     public async Task<BlobLease> FetchAsync(ManifestFile file, SourceSession session, Action<FetchReport> report, CancellationToken cancellationToken)
     {
         if (file.Origins.Count == 0) throw new StokerException(ErrorKind.NotFound, $"Nobody says where {Printable.Short(file.Name)} can be fetched.");
+        var options = OptionsOf(session);
         var key = KeyOf(file);
         using var turn = await store.LockPartialAsync(key, session.Options.Time, cancellationToken);
         if (file.Digest is { } wanted && await HoldSoundAsync(wanted, cancellationToken) is { } here)
@@ -63,6 +64,10 @@ public sealed class RangedFetcher(BlobStore store, FetchOptions options) : IBlob
         }
     }
 
+    // What one job may differ in.
+    private FetchOptions OptionsOf(SourceSession session) =>
+        shared with { Rate = session.Access.Rate ?? shared.Rate, Revalidate = shared.Revalidate && session.Access.Revalidate };
+
     /// <summary>
     /// What an interrupted download is found again by: the digest where it is known, else the address without what only signs it.
     /// </summary>
@@ -77,7 +82,7 @@ public sealed class RangedFetcher(BlobStore store, FetchOptions options) : IBlob
     private async Task<BlobLease?> HoldKnownAsync(ManifestFile file, SourceSession session, CancellationToken cancellationToken)
     {
         if (file.GitSha1 is not null || store.Addresses.Find(UrlSource.NameOf(file.Origins[0])) is not { } known || !store.Contains(known.Digest)) return null;
-        if (options.Revalidate)
+        if (OptionsOf(session).Revalidate)
         {
             if (known.ETag is null && known.LastModified is null) return null;
             using var response = await session.Retry.RunAsync(token => AskAgainAsync(file.Origins[0], known, session, token), session.Options.Random, session.Options.Time, cancellationToken);

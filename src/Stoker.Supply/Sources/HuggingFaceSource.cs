@@ -13,29 +13,42 @@ internal static partial class HuggingFaceSource
     private const int MaxPages = 200;
     private const int MaxFiles = 100_000;
 
-    internal static async Task<ModelManifest> ResolveAsync(HuggingFaceReference reference, SourceSession session, CancellationToken cancellationToken)
+    internal static async Task<ModelManifest> ResolveAsync(HuggingFaceReference reference, PullOptions options, SourceSession session, CancellationToken cancellationToken)
     {
-        var endpoint = session.Access.HuggingFaceEndpoint;
+        if (options.Selection is not null && (reference.Quant ?? reference.File) is { } part)
+            throw new StokerException(ErrorKind.InvalidInput, $"'{Printable.Short(part)}' and patterns both say what of {reference.Repo} is wanted: leave one of them out.");
         var commit = await PinAsync(reference, session, cancellationToken);
         var tree = await ReadTreeAsync(reference.Repo, commit, session, cancellationToken);
-        var chosen = GgufChoice.Choose(reference.Repo, tree, reference.Quant, reference.File);
-        var name = (reference with { Quant = reference.File is null ? chosen.Quant : null, File = reference.File is not null || chosen.Quant is null ? chosen.Files[0].Path : null }).Canonical;
-        return new ModelManifest
-        {
-            Name = name,
-            Source = ModelSourceKind.HuggingFace,
-            Revision = commit,
-            Files = [.. chosen.Files.Select(file => new ManifestFile
-            {
-                Name = file.Path,
-                Role = FileRole.Weights,
-                SizeBytes = file.SizeBytes,
-                Digest = file.Sha256,
-                GitSha1 = file.Sha256 is null ? file.GitSha1 : null,
-                Origins = [new Uri(endpoint, $"{reference.Repo}/resolve/{commit}/{Escape(file.Path)}")],
-            })],
-        };
+        if ((reference.Quant ?? reference.File) is not null || !RepositoryChoice.IsWhole(options, tree))
+            return OneModel(reference, commit, GgufChoice.Choose(reference.Repo, tree, reference.Quant, reference.File), session);
+        var chosen = await RepositoryChoice.ChooseAsync(reference.Repo, tree, options, path => AddressOf(reference, commit, path, session), session, cancellationToken);
+        return Manifest(reference.Canonical, reference, commit, chosen, RepositoryChoice.RoleOf, session) with { Selection = options.Selection ?? FileSelection.All };
     }
+
+    private static ModelManifest OneModel(HuggingFaceReference reference, string commit, GgufChoice.Candidate chosen, SourceSession session)
+    {
+        var name = (reference with { Quant = reference.File is null ? chosen.Quant : null, File = reference.File is not null || chosen.Quant is null ? chosen.Files[0].Path : null }).Canonical;
+        return Manifest(name, reference, commit, chosen.Files, static _ => FileRole.Weights, session);
+    }
+
+    private static ModelManifest Manifest(string name, HuggingFaceReference reference, string commit, IReadOnlyList<RepositoryFile> files, Func<string, FileRole> roleOf, SourceSession session) => new()
+    {
+        Name = name,
+        Source = ModelSourceKind.HuggingFace,
+        Revision = commit,
+        Files = [.. files.Select(file => new ManifestFile
+        {
+            Name = file.Path,
+            Role = roleOf(file.Path),
+            SizeBytes = file.SizeBytes,
+            Digest = file.Sha256,
+            GitSha1 = file.Sha256 is null ? file.GitSha1 : null,
+            Origins = [AddressOf(reference, commit, file.Path, session)],
+        })],
+    };
+
+    private static Uri AddressOf(HuggingFaceReference reference, string commit, string path, SourceSession session) =>
+        new(session.Access.HuggingFaceEndpoint, $"{reference.Repo}/resolve/{commit}/{Escape(path)}");
 
     private static async Task<string> PinAsync(HuggingFaceReference reference, SourceSession session, CancellationToken cancellationToken)
     {

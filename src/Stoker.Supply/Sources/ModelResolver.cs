@@ -13,17 +13,19 @@ public sealed class ModelResolver(ShortNamesFile names, string programFolder)
 
     /// <summary>What the reference means now, pinned.</summary>
     /// <exception cref="StokerException">NotFound, Unauthorized, Forbidden, Unsupported, Network, Corrupt.</exception>
-    public async Task<ModelManifest> ResolveAsync(ModelReference reference, SourceSession session, CancellationToken cancellationToken)
+    public async Task<ModelManifest> ResolveAsync(ModelReference reference, PullOptions options, SourceSession session, CancellationToken cancellationToken)
     {
         var meant = Meaning(reference, session.Access);
+        if (options.Selection is not null && meant is not (HuggingFaceReference or S3Reference))
+            throw new StokerException(ErrorKind.InvalidInput, $"{meant} is not a repository with files to choose from: --include and --exclude are for hf:org/repo and s3://bucket/prefix/.");
         var manifest = meant switch
         {
             FileReference file => ResolveFile(file, session.Access.Trust),
             ShortReference named => Builtin(named) ?? throw Unknown(named),
-            HuggingFaceReference hub => await HuggingFaceSource.ResolveAsync(hub, session, cancellationToken),
+            HuggingFaceReference hub => await HuggingFaceSource.ResolveAsync(hub, options, session, cancellationToken),
             OllamaReference ollama => await OllamaSource.ResolveAsync(ollama, session, Names, cancellationToken),
             UrlReference url => UrlSource.Resolve(url),
-            S3Reference s3 => throw new StokerException(ErrorKind.Unsupported, $"{s3} cannot be fetched by this version; download it with an S3 client and name the file."),
+            S3Reference s3 => await S3Source.ResolveAsync(s3, options, session, cancellationToken),
             _ => throw new StokerException(ErrorKind.Internal, $"No source knows {reference.GetType().Name}."),
         };
         var aliases = new[] { reference.ToString(), meant.ToString() }.Where(alias => alias != manifest.Name && manifest.Source is not (ModelSourceKind.Url or ModelSourceKind.File)).Distinct();

@@ -26,6 +26,9 @@ public sealed record SourceAccess
     /// <summary><c>STOKER_OLLAMA_REGISTRY</c>; ends with a slash.</summary>
     public Uri OllamaRegistry { get; init; } = DefaultOllamaRegistry;
 
+    /// <summary>Keys and endpoint of S3.</summary>
+    public S3Access S3 { get; init; } = new();
+
     /// <summary><c>HTTPS_PROXY</c> or <c>ALL_PROXY</c>, or null. Loopback is never reached through it.</summary>
     public Uri? Proxy { get; init; }
 
@@ -37,6 +40,12 @@ public sealed record SourceAccess
 
     /// <summary><c>STOKER_OFFLINE</c>: every host but loopback is refused.</summary>
     public bool Offline { get; init; }
+
+    /// <summary>The job's rate, within the rate of all; null: that alone.</summary>
+    public TokenBucket? Rate { get; init; }
+
+    /// <summary>False: an address that was fetched before is not asked whether its content changed.</summary>
+    public bool Revalidate { get; init; } = true;
 
     /// <summary>Where short names are looked for, in order.</summary>
     public IReadOnlyList<ModelSourceKind> SourceOrder { get; init; } = [ModelSourceKind.HuggingFace, ModelSourceKind.Ollama];
@@ -58,6 +67,7 @@ public sealed record SourceAccess
             HuggingFaceEndpoint = caller.HuggingFaceEndpoint is { } hub ? ParseEndpoint(hub, "HF_ENDPOINT") : DefaultHuggingFace,
             HuggingFaceToken = caller.HuggingFaceToken,
             OllamaRegistry = caller.OllamaRegistry is { } registry ? ParseEndpoint(registry, "STOKER_OLLAMA_REGISTRY") : DefaultOllamaRegistry,
+            S3 = caller.S3,
             Proxy = caller.Proxy is { } proxy ? ParseProxy(proxy) : null,
             NoProxy = caller.NoProxy,
             CaFile = caller.CaFile,

@@ -17,20 +17,27 @@ public sealed class SourceSession : IDisposable
     private static readonly string Version = typeof(SourceSession).Assembly.GetName().Version?.ToString(3) ?? "0";
 
     private readonly SourceConnector _connector;
-    private readonly Lazy<HttpMessageInvoker> _client; // nothing of it is loaded for what needs no network
+    private readonly Lazy<SocketsHttpHandler> _handler; // nothing of these is loaded for what needs no network
+    private readonly Lazy<HttpMessageInvoker> _client;
     private readonly RegistryTokens _registryTokens;
     private readonly SourceOptions _options;
+    private readonly Lazy<S3Bucket> _s3;
 
     public SourceSession(SourceAccess access, SourceOptions options)
     {
         Access = access;
         _options = options;
         _connector = new SourceConnector(access, options.Resolve);
-        _client = new Lazy<HttpMessageInvoker>(Connect);
+        _handler = new Lazy<SocketsHttpHandler>(MakeHandler);
+        _client = new Lazy<HttpMessageInvoker>(() => new HttpMessageInvoker(_handler.Value, disposeHandler: false));
         _registryTokens = new RegistryTokens(this);
+        _s3 = new Lazy<S3Bucket>(() => new S3Bucket(this, _handler.Value));
     }
 
     public SourceAccess Access { get; }
+
+    /// <summary>S3, whose library is loaded at the first call.</summary>
+    internal S3Bucket S3() => _s3.Value;
 
     internal RetryPolicy Retry => _options.Retry;
     internal SourceOptions Options => _options;
@@ -43,8 +50,14 @@ public sealed class SourceSession : IDisposable
     /// <param name="accept">Further statuses that come back instead of an exception.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <exception cref="SourceException">Network, Timeout, NotFound, Unauthorized, Forbidden …</exception>
-    public Task<SourceResponse> GetAsync(Uri address, Action<HttpRequestHeaders>? setHeaders, Func<HttpStatusCode, bool>? accept, CancellationToken cancellationToken) =>
-        GetAgainAsync(new SourceHop(address, MayAuthorize: true, FirstReach(), WasRedirected: false), setHeaders, accept, cancellationToken);
+    public async Task<SourceResponse> GetAsync(Uri address, Action<HttpRequestHeaders>? setHeaders, Func<HttpStatusCode, bool>? accept, CancellationToken cancellationToken)
+    {
+        // A signed address is as good as where a hub redirects to, and as short-lived: whoever keeps the hop asks anew when it is refused.
+        var first = address.Scheme == S3Address.Scheme
+            ? new SourceHop(await S3().SignAsync(address), MayAuthorize: false, FirstReach(), WasRedirected: true)
+            : new SourceHop(address, MayAuthorize: true, FirstReach(), WasRedirected: false);
+        return await GetAgainAsync(first, setHeaders, accept, cancellationToken);
+    }
 
     /// <summary>As <see cref="GetAsync"/>, from where the redirects of an earlier answer ended.</summary>
     internal async Task<SourceResponse> GetAgainAsync(SourceHop start, Action<HttpRequestHeaders>? setHeaders, Func<HttpStatusCode, bool>? accept, CancellationToken cancellationToken)
@@ -91,7 +104,9 @@ public sealed class SourceSession : IDisposable
 
     public void Dispose()
     {
-        if (_client.IsValueCreated) _client.Value.Dispose(); // and its handler
+        if (_s3.IsValueCreated) _s3.Value.Dispose();
+        if (_client.IsValueCreated) _client.Value.Dispose();
+        if (_handler.IsValueCreated) _handler.Value.Dispose();
         _registryTokens.Dispose();
     }
 
@@ -111,7 +126,7 @@ public sealed class SourceSession : IDisposable
         return await SendOnceAsync(new SourceHop(address, MayAuthorize: false, FirstReach(), WasRedirected: false), null, null, cancellationToken);
     }
 
-    private HttpMessageInvoker Connect()
+    private SocketsHttpHandler MakeHandler()
     {
         var handler = new SocketsHttpHandler
         {
@@ -130,7 +145,7 @@ public sealed class SourceSession : IDisposable
             Proxy = Access.Proxy is { } proxy ? new SourceProxy(proxy, Access.NoProxy) : null,
         };
         if (Access.CaFile is { } path) handler.SslOptions = TrustAlso(path);
-        return new HttpMessageInvoker(handler);
+        return handler;
     }
 
     private AddressReach FirstReach() => Access.Trust == CallerTrust.Owner ? AddressReach.Owner : AddressReach.PublicOnly;
@@ -235,6 +250,9 @@ public sealed record SourceOptions
     public TimeSpan IdleTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
     public RetryPolicy Retry { get; init; } = new();
+
+    /// <summary>How long a signed address of S3 holds; a new one is made when it is refused.</summary>
+    public TimeSpan S3LinkLifetime { get; init; } = TimeSpan.FromHours(1);
 
     public TimeProvider Time { get; init; } = TimeProvider.System;
 

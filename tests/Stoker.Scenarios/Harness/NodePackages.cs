@@ -31,6 +31,22 @@ public static class NodePackages
         }
     }
 
+    /// <summary>Starts <c>tests/js/SCRIPT</c>, a server; returns when it has printed a line that begins with <paramref name="ready"/>.</summary>
+    public static async Task<RunningNode> StartAsync(string script, string ready, IReadOnlyList<string> arguments)
+    {
+        var folder = await Restored.Value;
+        var copy = Path.Combine(folder, $"{Path.GetFileNameWithoutExtension(script)}-{Guid.NewGuid():N}.mjs");
+        File.Copy(Path.Combine(SourceFolder(), script), copy);
+        var start = new ProcessStartInfo("node", [copy, .. arguments]) { RedirectStandardOutput = true, RedirectStandardInput = true, WorkingDirectory = folder };
+        var process = Process.Start(start)!;
+        while (await process.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken) is { } line)
+        {
+            if (line.StartsWith(ready, StringComparison.Ordinal)) return new RunningNode(process, copy, line[ready.Length..].Trim());
+        }
+        Assert.Fail($"node {script} ended before it was ready.");
+        throw new InvalidOperationException();
+    }
+
     private static async Task<string> RestoreAsync()
     {
         var source = SourceFolder();
@@ -80,4 +96,29 @@ public static class NodePackages
     }
 
     private static string SourceFolder([CallerFilePath] string path = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(path)!, "../../js"));
+}
+
+/// <summary>A server under node; disposing it closes its standard input, which ends it.</summary>
+/// <param name="process">Node.</param>
+/// <param name="script">The copy that it runs.</param>
+/// <param name="said">What followed the word that it was ready.</param>
+public sealed class RunningNode(Process process, string script, string said) : IAsyncDisposable
+{
+    public string Said => said;
+
+    public async ValueTask DisposeAsync()
+    {
+        process.StandardInput.Close();
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(10));
+        try
+        {
+            await process.WaitForExitAsync(patience.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            process.Kill();
+        }
+        process.Dispose();
+        File.Delete(script);
+    }
 }

@@ -1,3 +1,4 @@
+using Stoker.Core.Errors;
 using Stoker.Core.Models;
 using Stoker.Engine;
 
@@ -17,6 +18,9 @@ public sealed record ModelSummary
     public int Files { get; init; }
     public DateTimeOffset PulledAt { get; init; }
     public bool Loaded { get; init; }
+
+    /// <summary>Set for a repository that is kept file by file, which is not run.</summary>
+    public FileSelection? Selection { get; init; }
 }
 
 /// <summary>All of <c>stoker show</c>; what the model file says was read by our own reader.</summary>
@@ -56,6 +60,9 @@ public sealed record ModelReport
 
     /// <summary>Why the model file's own words are missing above, or null.</summary>
     public string? Problem { get; init; }
+
+    /// <summary>What kind of problem: a file that is gone or damaged can be fetched again, one that is not understood cannot be helped so.</summary>
+    public ErrorKind? ProblemKind { get; init; }
 }
 
 /// <summary>One file of a model.</summary>

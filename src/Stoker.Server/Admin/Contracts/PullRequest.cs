@@ -1,4 +1,5 @@
 using Stoker.Core.Jobs;
+using Stoker.Core.Settings;
 
 namespace Stoker.Server.Admin.Contracts;
 
@@ -13,6 +14,15 @@ public sealed record PullRequest
 
     /// <summary>Refuse other bytes than these (<c>sha256:…</c>); for a model of one file. Or null.</summary>
     public string? Digest { get; init; }
+
+    /// <summary>Patterns of a repository's files that are wanted, or null.</summary>
+    public IReadOnlyList<string>? Include { get; init; }
+
+    /// <summary>Patterns of a repository's files that are not, or null.</summary>
+    public IReadOnlyList<string>? Exclude { get; init; }
+
+    /// <summary>The model is to be run: what no runner loads is refused before it is fetched.</summary>
+    public bool ToRun { get; init; }
 
     /// <summary>Null: nothing but what everybody may.</summary>
     public PullAccess? Access { get; init; }
@@ -31,6 +41,9 @@ public sealed record PullAccess
 
     /// <summary><c>STOKER_OLLAMA_REGISTRY</c>.</summary>
     public string? OllamaRegistry { get; init; }
+
+    /// <summary>Keys and endpoint of S3, or null.</summary>
+    public S3Access? S3 { get; init; }
 
     /// <summary><c>HTTPS_PROXY</c>, <c>HTTP_PROXY</c> or <c>ALL_PROXY</c>.</summary>
     public string? Proxy { get; init; }

@@ -98,12 +98,14 @@ public sealed class HuggingFaceTests
     [InlineData("hf:org/there@nope", "no such revision")]
     [InlineData("hf:org/there:Q8_0", "It has: Q4_0")]
     [InlineData("hf:org/there:other.gguf", "no file other.gguf")]
-    [InlineData("hf:org/plain", "safetensors")]
+    [InlineData("hf:org/plain:Q4_0", "safetensors")]
+    [InlineData("hf:org/text", "no GGUF model: none at all")]
     public async Task Pull_Absent_SaysWhatIsMissing(string reference, string hint)
     {
         await using var home = await HubHome.StartAsync();
         home.Hub.Publisher.HuggingFace("org/there", ("t-Q4_0.gguf", home.Model("m.gguf")[0]));
         home.Hub.Publisher.HuggingFace("org/plain", ("model.safetensors", Note(home)));
+        home.Hub.Publisher.HuggingFace("org/text", ("README.md", Note(home)));
         var refused = await Assert.ThrowsAnyAsync<StokerException>(() => home.PullAsync(reference));
         Assert.Equal(ErrorKind.NotFound, refused.Kind);
         Assert.Contains(hint, refused.Message, StringComparison.Ordinal);

@@ -1,4 +1,4 @@
-namespace Stoker.Supply.Fetch;
+namespace Stoker.Supply.Sources;
 
 /// <summary>
 /// The byte rate that all downloads share. Takers are served in turn; what was taken too much is waited for by the next, so the
@@ -13,17 +13,23 @@ public sealed class TokenBucket
     private readonly Lock _gate = new();
     private double _freeAt; // seconds on _time's clock at which all that was taken so far is paid for
 
-    /// <param name="bytesPerSecond">Null: no limit.</param>
+    private readonly long? _own;
+    private readonly TokenBucket? _within;
+
+    /// <param name="bytesPerSecond">Null: no limit of its own.</param>
     /// <param name="time">The clock.</param>
-    public TokenBucket(long? bytesPerSecond, TimeProvider time)
+    /// <param name="within">A rate that this one has a share of (all jobs' of one job), or null.</param>
+    public TokenBucket(long? bytesPerSecond, TimeProvider time, TokenBucket? within = null)
     {
         if (bytesPerSecond is < 1) throw new ArgumentOutOfRangeException(nameof(bytesPerSecond), bytesPerSecond, "A rate is at least one byte a second.");
-        BytesPerSecond = bytesPerSecond;
+        _own = bytesPerSecond;
+        _within = within;
         _time = time;
         _freeAt = Now();
     }
 
-    public long? BytesPerSecond { get; }
+    /// <summary>The smaller of its own rate and the one that it is within; null: no limit.</summary>
+    public long? BytesPerSecond => _own is { } own && _within?.BytesPerSecond is { } outer ? Math.Min(own, outer) : _own ?? _within?.BytesPerSecond;
 
     /// <summary>How much is best read at once, so that a slow rate flows instead of jumping.</summary>
     public int PreferredReadBytes(int maxBytes) =>
@@ -32,15 +38,21 @@ public sealed class TokenBucket
     /// <summary>Takes, and waits until it is this taker's turn to go on.</summary>
     public ValueTask TakeAsync(int bytes, CancellationToken cancellationToken)
     {
-        if (BytesPerSecond is not { } rate) return ValueTask.CompletedTask;
-        TimeSpan wait;
+        var wait = Take(bytes);
+        return wait < TimeSpan.FromMilliseconds(1) ? ValueTask.CompletedTask : new ValueTask(Task.Delay(wait, _time, cancellationToken));
+    }
+
+    private TimeSpan Take(int bytes)
+    {
+        var outer = _within?.Take(bytes) ?? TimeSpan.Zero;
+        if (_own is not { } rate) return outer;
         lock (_gate)
         {
             var now = Now();
             _freeAt = Math.Max(_freeAt, now - BurstSeconds) + ((double)bytes / rate);
-            wait = TimeSpan.FromSeconds(Math.Max(0, _freeAt - now));
+            var wait = TimeSpan.FromSeconds(Math.Max(0, _freeAt - now));
+            return wait > outer ? wait : outer;
         }
-        return wait < TimeSpan.FromMilliseconds(1) ? ValueTask.CompletedTask : new ValueTask(Task.Delay(wait, _time, cancellationToken));
     }
 
     private double Now() => _time.GetElapsedTime(0).TotalSeconds;

@@ -1,0 +1,13 @@
+using Stoker.Core.Models;
+
+namespace Stoker.Supply.Sources;
+
+/// <summary>What of a reference is wanted, and where else it can be had. Immutable.</summary>
+public sealed record PullOptions
+{
+    /// <summary>Which files of a repository, or null: one GGUF model of it, or where it has none, its safetensors and what belongs to them.</summary>
+    public FileSelection? Selection { get; init; }
+
+    /// <summary>It is to be run: what no runner loads is refused before a byte of it is fetched.</summary>
+    public bool MustRun { get; init; }
+}
