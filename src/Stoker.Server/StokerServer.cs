@@ -12,6 +12,8 @@ using Stoker.Server.Admin.Contracts;
 using Stoker.Server.Http;
 using Stoker.Server.OpenAi;
 using Stoker.Supply;
+using Stoker.Supply.Fetch;
+using Stoker.Supply.Sources;
 
 namespace Stoker.Server;
 
@@ -49,7 +51,7 @@ public sealed class StokerServer : IAsyncDisposable
         var registry = new MetricRegistry();
         var httpMetrics = new HttpMetrics(registry);
 
-        _supply = new ModelSupply(new SupplyOptions { Home = start.Paths.Home });
+        _supply = new ModelSupply(SupplyOptionsOf(start));
         _runnerLog = new RunnerLog(RunnerLogPath(start.Paths), start.Time);
         _engine = start.Engine?.Invoke(_supply) ?? MakeEngine(start, runner);
         var adminLogger = _log.CreateLogger("Stoker.Admin");
@@ -119,6 +121,17 @@ public sealed class StokerServer : IAsyncDisposable
     }
 
     private static string SessionsFolder(StokerPaths paths) => Path.Combine(paths.Home, "sessions");
+
+    private static SupplyOptions SupplyOptionsOf(ServerStart start) => new()
+    {
+        Home = start.Paths.Home,
+        Sources = new SourceOptions { Time = start.Time, Allow = AllowedPlaces.Parse(start.Settings.Options.FetchAllow) },
+        Fetch = new FetchOptions
+        {
+            Rate = new TokenBucket(start.Settings.Options.FetchMaxRate, start.Time),
+            Connections = new SemaphoreSlim(start.Settings.Options.FetchMaxConnections),
+        },
+    };
 
     private static string RunnerLogPath(StokerPaths paths) => Path.Combine(paths.Logs, "runner.log");
 
@@ -198,7 +211,7 @@ public sealed class StokerServer : IAsyncDisposable
         };
         new DaemonEndpoint(facts, _supply, _engine, _jobs, logger).Map(routes);
         new JobsEndpoint(_jobs).Map(routes);
-        new PullEndpoint(_jobs, _supply, _start.Settings.Options, registry, logger).Map(routes);
+        new PullEndpoint(_jobs, _supply, _start.Settings.Options, registry, _start.Time, logger).Map(routes);
         new StoredModelsEndpoint(_supply, _engine, logger).Map(routes);
         new LoadedEndpoint(_engine).Map(routes);
         new ConfigEndpoint(_start.Settings).Map(routes);

@@ -34,6 +34,9 @@ public sealed class ModelSupply : IDisposable
         _fetcher = new ModelFetcher(_blobs, options.Fetcher?.Invoke(_blobs) ?? new RangedFetcher(_blobs, options.Fetch));
     }
 
+    /// <summary>The rate that all pulls share.</summary>
+    public TokenBucket Rate => _options.Fetch.Rate;
+
     /// <summary>Free bytes where models are kept.</summary>
     public long FreeBytes => _blobs.FreeBytes();
 
@@ -64,6 +67,7 @@ public sealed class ModelSupply : IDisposable
         using var session = new SourceSession(access, _options.Sources);
         progress.Report(new StageProgress(Stage.Resolve, null, 0, null, 0, IsDone: false));
         var manifest = _manifests.WithKnownDigests(await _resolver.ResolveAsync(reference, options, session, cancellationToken));
+        manifest = Mirrors.Add(manifest, options.Mirrors, _manifests.Find(manifest.Name));
         progress.Report(new StageProgress(Stage.Resolve, null, 0, null, _options.Sources.Time.GetElapsedTime(began).TotalMilliseconds, IsDone: true) { Note = manifest.Name });
         if (IsInPlace(manifest))
         {

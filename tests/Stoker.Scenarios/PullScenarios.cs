@@ -105,6 +105,65 @@ public sealed class PullScenarios(ScenarioHub hub)
     }
 
     [Fact]
+    public async Task PauseAndResume_GoOnFromWhatIsHere()
+    {
+        await using var home = hub.NewHome();
+        var gate = new HubGate(afterBytes: 100_000);
+        hub.Server.Faults.Add(new HubFault { Path = "/lfs/", Gate = gate, Times = 1 });
+        await using var pull = home.StartStoker("pull", Slow, "--json");
+        await gate.Reached.WaitAsync(StokerHome.Patience);
+        using var jobs = JsonDocument.Parse((await home.StokerAsync("jobs", "--json")).Expect(0).Out);
+        var id = jobs.RootElement.GetProperty("jobs")[0].GetProperty("id").GetString()!;
+
+        (await home.StokerAsync("pause", id)).Expect(0);
+        await home.EventuallyAsync(() => home.StokerAsync("jobs").GetAwaiter().GetResult().Out.Contains("paused", StringComparison.Ordinal), "the job was not paused");
+        (await home.StokerAsync("resume", id)).Expect(0);
+        gate.Open();
+        var lines = (await pull.EndAsync(StokerHome.Patience)).Expect(0).Out.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(static line => JsonDocument.Parse(line).RootElement).ToList();
+
+        Assert.Contains(lines, static line => line.GetProperty("state").GetString() == "Paused");
+        Assert.Equal("Done", lines[^1].GetProperty("state").GetString());
+        Assert.Contains(lines, static line => line.GetProperty("progress").EnumerateArray().Any(static report => report.TryGetProperty("totalBytes", out _)));
+        (await home.StokerAsync("pause", "no-such-job")).Expect(3);
+        (await home.StokerAsync("show", Slow)).Expect(0);
+    }
+
+    [Fact]
+    public async Task PullAll_FetchesWhatChangedAndSaysWhatIsNew()
+    {
+        await using var home = hub.NewHome();
+        var repo = Path.Combine(hub.Server.Content.Root, "hf/org/kept");
+        Directory.CreateDirectory(repo);
+        File.Copy(Path.Combine(BuiltProgram.Repository, "models/tiny/model.safetensors"), Path.Combine(repo, "model.safetensors"), overwrite: true);
+        await File.WriteAllTextAsync(Path.Combine(repo, "config.json"), """{"model_type":"first"}""");
+        await File.WriteAllTextAsync(Path.Combine(repo, "notes.txt"), "left out");
+        (await home.StokerAsync("pull", "hf:org/kept", "--exclude", "*.txt")).Expect(0);
+        (await home.StokerAsync("pull", "qwen2.5:0.5b")).Expect(0);
+        Assert.Contains("first", (await home.StokerAsync("show", "org/kept")).Expect(0).Out, StringComparison.Ordinal);
+
+        await File.WriteAllTextAsync(Path.Combine(repo, "config.json"), """{"model_type":"second"}""");
+        var all = (await home.StokerAsync("pull", "--all")).Expect(0);
+        var show = (await home.StokerAsync("show", "org/kept")).Expect(0);
+        var run = (await home.StokerAsync("run", "org/kept", "Hello")).Expect(10);
+
+        Assert.Contains("nothing new", all.Error, StringComparison.Ordinal);
+        Assert.Contains("second", show.Out, StringComparison.Ordinal);
+        Assert.DoesNotContain("notes.txt", show.Out, StringComparison.Ordinal);
+        Assert.Contains("GGUF", run.Error, StringComparison.Ordinal);
+        (await home.StokerAsync("pull", "--all", "qwen2.5:0.5b")).Expect(2);
+        (await home.StokerAsync("verify", "org/kept")).Expect(0);
+        (await home.StokerAsync("rm", "org/kept")).Expect(0);
+    }
+
+    [Fact]
+    public async Task Fetch_WhatIsNoAddress_SaysSo()
+    {
+        await using var home = hub.NewHome();
+        Assert.Contains("is not an address", (await home.StokerAsync("fetch", "--url", "model.gguf")).Expect(2).Error, StringComparison.Ordinal);
+        Assert.Contains("is not an address", (await home.StokerAsync("fetch", "--url", "http://example.org/m.gguf")).Expect(2).Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task KillDaemonDuringAPull_SameCommandAgainWorks()
     {
         await using var home = hub.NewHome();

@@ -92,6 +92,12 @@ public sealed class DaemonClient : IDisposable
     public Task<JobSnapshot> CancelJobAsync(string id, CancellationToken cancellationToken) =>
         SendAsync(HttpMethod.Post, AdminRoutes.JobCancelOf(id), null, AdminJson.Default.JobSnapshot, cancellationToken);
 
+    public Task<JobSnapshot> PauseJobAsync(string id, CancellationToken cancellationToken) =>
+        SendAsync(HttpMethod.Post, AdminRoutes.JobPauseOf(id), null, AdminJson.Default.JobSnapshot, cancellationToken);
+
+    public Task<JobSnapshot> ResumeJobAsync(string id, CancellationToken cancellationToken) =>
+        SendAsync(HttpMethod.Post, AdminRoutes.JobResumeOf(id), null, AdminJson.Default.JobSnapshot, cancellationToken);
+
     public Task<VersionReport> ShutdownAsync(CancellationToken cancellationToken) =>
         SendAsync(HttpMethod.Post, AdminRoutes.Shutdown, null, AdminJson.Default.VersionReport, cancellationToken);
 

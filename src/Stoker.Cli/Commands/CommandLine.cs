@@ -29,7 +29,9 @@ public static class CommandLine
         root.Add(ListCommands.Loaded(context, global));
         root.Add(ModelCommands.Stop(context, global));
         root.Add(ListCommands.Jobs(context, global));
-        root.Add(ModelCommands.Cancel(context, global));
+        root.Add(JobCommands.Pause(context, global));
+        root.Add(JobCommands.Resume(context, global));
+        root.Add(JobCommands.Cancel(context, global));
         root.Add(ServeCommand.Create(context, global));
         root.Add(DaemonCommands.Status(context, global));
         root.Add(DaemonCommands.Health(context, global));

@@ -28,8 +28,7 @@ public static class FetchCommand
         var mirror = new Option<string[]>("--mirror") { Description = "Another place with the same bytes; they share the work. Needs --sha256.", HelpName = "address" };
         var limit = new Option<string?>("--limit-rate") { Description = "At most so many bytes a second, e.g. 20MB.", HelpName = "rate" };
         var own = new Option<bool>("--copy") { Description = "A file of its own that may be changed, not a link to the store's." };
-        var revalidate = new Option<string>("--revalidate") { Description = "Whether an address that was fetched before is asked for changes.", HelpName = "always|never", DefaultValueFactory = static _ => "always" };
-        revalidate.AcceptOnlyFromAmong("always", "never");
+        var revalidate = RevalidateOption();
         var json = new Option<bool>("--json") { Description = "The result as JSON." };
         var command = new Command("fetch", "Fetch one file in parallel, verify it, and put it where you want it.") { url, output, workers, sha256, mirror, limit, own, revalidate, json };
         command.SetAction((parsed, _) => CommandRoot.RunAsync(context, async interrupts =>
@@ -45,7 +44,7 @@ public static class FetchCommand
             var options = new FetchOptions
             {
                 Workers = parsed.GetValue(workers),
-                Rate = new TokenBucket(parsed.GetValue(limit) is { } rate ? SettingText.ParseSize(rate) : null, context.Time),
+                Rate = new TokenBucket(parsed.GetValue(limit) is { } rate ? RateOf(rate) : null, context.Time),
                 Revalidate = parsed.GetValue(revalidate) == "always",
                 LeavesPageCache = true, // nobody says that the file will be read soon
             };
@@ -114,7 +113,28 @@ public static class FetchCommand
         };
     }
 
-    private static Digest DigestOf(string text)
+    public static Option<string> RevalidateOption()
+    {
+        var revalidate = new Option<string>("--revalidate") { Description = "Whether an address that was fetched before is asked for changes.", HelpName = "always|never", DefaultValueFactory = static _ => "always" };
+        revalidate.AcceptOnlyFromAmong("always", "never");
+        return revalidate;
+    }
+
+    /// <summary>Bytes a second, as typed.</summary>
+    public static long RateOf(string text)
+    {
+        try
+        {
+            var rate = SettingText.ParseSize(text.EndsWith("/s", StringComparison.OrdinalIgnoreCase) ? text[..^2] : text);
+            return rate >= 1024 ? rate : throw new StokerException(ErrorKind.InvalidInput, $"--limit-rate {Printable.Short(text)} is less than 1 KiB a second.");
+        }
+        catch (FormatException wrong)
+        {
+            throw new StokerException(ErrorKind.InvalidInput, $"--limit-rate: {wrong.Message}", wrong);
+        }
+    }
+
+    public static Digest DigestOf(string text)
     {
         var lower = text.ToLowerInvariant();
         if (Digest.TryParse(lower, out var whole)) return whole.Value;

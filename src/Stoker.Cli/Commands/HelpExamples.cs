@@ -23,7 +23,10 @@ public static class HelpExamples
             "stoker pull qwen2.5:0.5b llama3.2:3b",
             "stoker pull hf:Qwen/Qwen2.5-0.5B-Instruct-GGUF:Q8_0",
             "stoker pull ollama:qwen2.5:0.5b",
-            "stoker pull -d qwen2.5:7b      # in the background; then: stoker jobs",
+            "stoker pull -d qwen2.5:7b --limit-rate 20MB   # in the background; then: stoker jobs",
+            "stoker pull --all                             # update what changed",
+            "stoker pull hf:org/model --include '*.safetensors' '*.json'",
+            "stoker pull s3://bucket/models/model-Q4_K_M.gguf",
         ],
         ["fetch"] =
         [
@@ -38,6 +41,8 @@ public static class HelpExamples
         ["ps"] = ["stoker ps", "stoker ps --json"],
         ["stop"] = ["stoker stop qwen2.5:0.5b", "stoker stop --all", "stoker serve --stop            # the daemon itself"],
         ["jobs"] = ["stoker jobs", "stoker jobs --json"],
+        ["pause"] = ["stoker pause 3"],
+        ["resume"] = ["stoker resume 3"],
         ["cancel"] = ["stoker cancel 3"],
         ["serve"] =
         [

@@ -16,6 +16,13 @@ public static class JsonOutput
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     });
 
+    /// <summary>One line, for a reader that takes them as they come.</summary>
+    public static void WriteLine<T>(CliConsole console, T value, Func<AdminJson, JsonTypeInfo<T>> type)
+    {
+        console.Out.WriteLine(JsonSerializer.Serialize(value, type(AdminJson.Default)));
+        console.Out.Flush();
+    }
+
     public static void Write<T>(CliConsole console, T value, Func<AdminJson, JsonTypeInfo<T>> type) =>
         console.Out.WriteLine(JsonSerializer.Serialize(value, type(Indented)));
 }

@@ -17,6 +17,9 @@ public static class ModelArgument
     public static Argument<string[]> Several(GlobalOptions global, string description) =>
         Complete(new Argument<string[]>("models") { Description = description, HelpName = "MODEL", Arity = ArgumentArity.OneOrMore }, global);
 
+    public static Argument<string[]> AnyNumber(GlobalOptions global, string description) =>
+        Complete(new Argument<string[]>("models") { Description = description, HelpName = "MODEL", Arity = ArgumentArity.ZeroOrMore }, global);
+
     /// <summary>
     /// A path becomes absolute, because the daemon has another working folder; anything else stays as typed. Paths are what the
     /// reference parser takes for paths: <c>/…</c>, <c>./…</c>, <c>../…</c>, <c>~…</c>, <c>file:…</c>, or an existing .gguf.

@@ -7,7 +7,7 @@ using Stoker.Server.Admin.Contracts;
 
 namespace Stoker.Cli.Commands;
 
-/// <summary>Commands about one model: <c>show</c>, <c>rm</c>, <c>stop</c>; and <c>cancel</c> for a job.</summary>
+/// <summary>Commands about one model: <c>show</c>, <c>rm</c>, <c>stop</c>.</summary>
 public static class ModelCommands
 {
     public static Command Show(CliContext context, GlobalOptions global)
@@ -63,24 +63,6 @@ public static class ModelCommands
             var unloaded = client is not null && (await client.UnloadAsync(name, interrupts.Token)).Unloaded;
             if (!unloaded && name is not null) throw new StokerException(ErrorKind.NotFound, $"{Printable.Short(name)} is not loaded. `stoker ps` lists what is.");
             context.Console.Note(unloaded ? $"unloaded {(name is null ? "every model" : Printable.Short(name))}" : "No model is loaded.");
-            return ExitCodes.Ok;
-        }));
-        return command;
-    }
-
-    public static Command Cancel(CliContext context, GlobalOptions global)
-    {
-        var ids = new Argument<string[]>("jobs") { Description = "Ids that `stoker jobs` shows.", HelpName = "JOB", Arity = ArgumentArity.OneOrMore };
-        var command = new Command("cancel", "End jobs, e.g. a download.") { ids };
-        command.SetAction((parsed, _) => CommandRoot.RunAsync(context, async interrupts =>
-        {
-            using var client = await global.TryConnectAsync(parsed, interrupts.Token)
-                ?? throw new StokerException(ErrorKind.NotFound, "No daemon runs, so there are no jobs.");
-            foreach (var id in parsed.GetValue(ids)!)
-            {
-                var job = await client.CancelJobAsync(id, interrupts.Token);
-                context.Console.Note(job.HasEnded ? $"{job.Id} had ended already ({job.State.ToString().ToLowerInvariant()})" : $"cancelling {job.Id} ({Printable.Short(job.Title)})");
-            }
             return ExitCodes.Ok;
         }));
         return command;

@@ -68,7 +68,7 @@ public sealed class JobView(CliConsole console, TimeProvider time)
 
     private void WritePlain(JobSnapshot snapshot)
     {
-        var step = snapshot.HasEnded ? "end" : JobLine.Current(snapshot)?.Stage.ToString() ?? "queued";
+        var step = snapshot.HasEnded ? "end" : snapshot.State == JobState.Paused ? "paused" : JobLine.Current(snapshot)?.Stage.ToString() ?? "queued";
         var changed = _lastPlain.GetValueOrDefault(snapshot.Id) != step;
         if (!changed && time.GetElapsedTime(_lastDraw) < PlainEvery) return;
         _lastPlain[snapshot.Id] = step;
@@ -95,6 +95,7 @@ public static class JobLine
     public static string Compose(JobSnapshot job, int width, DateTimeOffset now)
     {
         if (job.HasEnded) return Ended(job, now);
+        if (job.State == JobState.Paused) return Paused(job);
         if (Current(job) is not { } at) return $"{Title(job)}  {(job.State == JobState.Queued ? "waits for its turn" : "starting")}";
         var tail = Describe(at);
         var bar = at.TotalBytes is > 0 and var total && width > 60 ? Bar(at.DoneBytes, total) + " " : "";
@@ -106,6 +107,7 @@ public static class JobLine
     public static string ComposePlain(JobSnapshot job, DateTimeOffset now)
     {
         if (job.HasEnded) return Ended(job, now);
+        if (job.State == JobState.Paused) return Paused(job);
         return Current(job) is { } at ? $"{Title(job)}: {Describe(at)}" : $"{Title(job)}: {(job.State == JobState.Queued ? "waits for its turn" : "starting")}";
     }
 
@@ -136,6 +138,7 @@ public static class JobLine
             text.Append($"  {Units.Bytes(at.DoneBytes)}");
             if (at.BytesPerSecond is > 0 and var rate) text.Append($"  {Units.Rate(rate)}");
         }
+        if (at.Sources is { Count: > 1 } sources && !at.IsDone) text.Append($"  from {Printable.Short(string.Join(", ", sources), 80)}");
         if (at.Note is { Length: > 0 } note) text.Append($"  ({Printable.Short(note)})");
         return text.ToString();
     }
@@ -156,9 +159,13 @@ public static class JobLine
         var fetch = job.Progress.Where(static report => report.Stage == Stage.Fetch).ToList();
         var whole = fetch.FirstOrDefault(static report => report.Item is null) ?? Sum(fetch);
         if (whole is null || whole.DoneBytes == 0) return "";
+        if (fetch.TrueForAll(static report => report.Note is StageProgress.AlreadyHere or StageProgress.Unchanged)) return ", nothing new";
         var rate = whole.ElapsedMs > 0 ? $", {Units.Rate(whole.DoneBytes / whole.ElapsedMs * 1000)}" : "";
         return $" ({Units.Bytes(whole.DoneBytes)}{rate})";
     }
+
+    private static string Paused(JobSnapshot job) =>
+        $"{Title(job)}  paused{(Current(job) is { TotalBytes: > 0 and var total } at ? $" at {Units.Bytes(at.DoneBytes)} of {Units.Bytes(total)}" : "")}; go on with: stoker resume {job.Id}";
 
     private static string Title(JobSnapshot job) => Printable.Short(job.Title);
 
@@ -180,6 +187,7 @@ public static class JobLine
             reports.Max(static report => report.ElapsedMs),
             reports.All(static report => report.IsDone))
         {
+            Sources = reports.SelectMany(static report => report.IsDone ? [] : report.Sources ?? []).Distinct().ToList() is { Count: > 0 } sources ? sources : null,
             BytesPerSecond = reports.Any(static report => report.BytesPerSecond is not null) ? reports.Where(static report => !report.IsDone).Sum(static report => report.BytesPerSecond ?? 0) : null,
         };
     }

@@ -18,6 +18,12 @@ internal sealed class Job
     private JobSnapshot _state;
     private long _version;
 
+    // Ends the stretch of work between two pauses; null when none is under way. As little to dispose of as the one above.
+    private CancellationTokenSource? _stretch;
+
+    // Set while a pause is asked for or lasts; completes when the job is resumed.
+    private TaskCompletionSource? _pause;
+
     public Job(string id, string kind, string title, object? key, TimeProvider time)
     {
         Key = key;
@@ -51,20 +57,34 @@ internal sealed class Job
 
     public void Cancel() => _cancellation.Cancel();
 
+    /// <summary>Asks the work to stop for now. What it does between hears it as a cancellation.</summary>
+    public void Pause()
+    {
+        CancellationTokenSource? stretch;
+        lock (_gate)
+        {
+            if (_state.HasEnded || _pause is { Task.IsCompleted: false }) return;
+            _pause = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            stretch = _stretch;
+        }
+        stretch?.Cancel();
+    }
+
+    public void Resume()
+    {
+        lock (_gate) _pause?.TrySetResult();
+    }
+
     public void SetResult(string result) => Change(state => state with { Result = result });
 
-    /// <summary>Runs the work to its end. Never throws: an exception is the job's failure.</summary>
+    /// <summary>Runs the work to its end, anew after each pause. Never throws: an exception is the job's failure.</summary>
     public async Task RunAsync(Task? predecessor, SemaphoreSlim places, Func<JobContext, Task> work, Action<string, Exception>? onDefect)
     {
         var end = (State: JobState.Cancelled, Failure: default(JobFailure));
-        var hasPlace = false;
         try
         {
             if (predecessor is not null) await predecessor.WaitAsync(CancellationToken);
-            await places.WaitAsync(CancellationToken);
-            hasPlace = true;
-            Change(state => state with { State = JobState.Running, StartedAt = _time.GetUtcNow() });
-            await work(new JobContext(this, CancellationToken));
+            while (!await RunStretchAsync(places, work)) await WaitForResumeAsync();
             end = (JobState.Done, null);
         }
         catch (Exception exception) when (IsCancelling && IsCancellation(exception))
@@ -83,10 +103,54 @@ internal sealed class Job
         }
         finally
         {
-            if (hasPlace) places.Release();
             Change(state => state with { State = end.State, Failure = end.Failure, EndedAt = _time.GetUtcNow() });
             _ended.SetResult();
         }
+    }
+
+    /// <returns>False: it was paused before its end.</returns>
+    private async Task<bool> RunStretchAsync(SemaphoreSlim places, Func<JobContext, Task> work)
+    {
+        var stretch = new CancellationTokenSource();
+        await using var cancelled = CancellationToken.Register(stretch.Cancel);
+        bool isPaused;
+        lock (_gate)
+        {
+            _stretch = stretch;
+            isPaused = _pause is { Task.IsCompleted: false };
+        }
+        if (isPaused) await stretch.CancelAsync();
+        var hasPlace = false;
+        try
+        {
+            await places.WaitAsync(stretch.Token);
+            hasPlace = true;
+            Change(state => state with { State = JobState.Running, StartedAt = state.StartedAt ?? _time.GetUtcNow() });
+            await work(new JobContext(this, stretch.Token));
+            return true;
+        }
+        catch (Exception exception) when (!IsCancelling && _pause is not null && IsCancellation(exception))
+        {
+            return false;
+        }
+        finally
+        {
+            if (hasPlace) places.Release();
+        }
+    }
+
+    private async Task WaitForResumeAsync()
+    {
+        Change(static state => state with { State = JobState.Paused });
+        while (_pause is { } pause)
+        {
+            await pause.Task.WaitAsync(CancellationToken);
+            lock (_gate)
+            {
+                if (_pause == pause) _pause = null; // not when it was paused again meanwhile
+            }
+        }
+        Change(static state => state with { State = JobState.Queued });
     }
 
     /// <summary>A signal that something changed; several changes give one. Give the writer back to <see cref="Unsubscribe"/>.</summary>

@@ -15,7 +15,7 @@ public sealed class JobContext
 
     public string Id => _job.Id;
 
-    /// <summary>Set when somebody cancels the job, or the daemon ends.</summary>
+    /// <summary>Set when somebody cancels or pauses the job, or the daemon ends.</summary>
     public CancellationToken CancellationToken { get; }
 
     /// <summary>Never blocks; any thread.</summary>

@@ -6,6 +6,9 @@ public enum JobState
     /// <summary>Waits for one of the places in which jobs run.</summary>
     Queued,
     Running,
+
+    /// <summary>Ended for now; what is done stays, and it goes on from there when it is resumed.</summary>
+    Paused,
     Done,
     Failed,
     Cancelled,

@@ -28,12 +28,12 @@ public sealed class JobTable : IAsyncDisposable
     }
 
     /// <summary>
-    /// Starts work, or joins the job that already does it: an active job with an equal <paramref name="key"/>. One that is being
+    /// Starts work, or joins the job that already does it: an active job with an equal <paramref name="key"/>, which a pause does not keep waiting. One that is being
     /// cancelled is not joined; the new job waits for its end first.
     /// </summary>
     /// <param name="kind">What sort of work.</param>
     /// <param name="title">What it works on, for people.</param>
-    /// <param name="work">Begins on another thread. It ends soon after its token is set.</param>
+    /// <param name="work">Begins on another thread. It ends soon after its token is set, and begins anew after a pause.</param>
     /// <param name="key">Compared with <see cref="object.Equals(object)"/>; null joins nothing.</param>
     /// <exception cref="StokerException">Busy: too many jobs; Unavailable: the daemon is ending.</exception>
     public JobSnapshot Start(string kind, string title, Func<JobContext, Task> work, object? key = null)
@@ -44,7 +44,11 @@ public sealed class JobTable : IAsyncDisposable
         {
             if (_disposed) throw new StokerException(ErrorKind.Unavailable, "The daemon is shutting down and starts no more jobs.");
             predecessor = key is null ? null : _jobs.FindLast(other => key.Equals(other.Key) && !other.HasEnded);
-            if (predecessor is { IsCancelling: false }) return predecessor.Snapshot();
+            if (predecessor is { IsCancelling: false })
+            {
+                predecessor.Resume(); // who asks for the work again wants it done
+                return predecessor.Snapshot();
+            }
             var active = _jobs.Count(static other => !other.HasEnded);
             if (active >= _options.MaxActive)
             {
@@ -66,6 +70,22 @@ public sealed class JobTable : IAsyncDisposable
     {
         var job = Find(id);
         job?.Cancel();
+        return job?.Snapshot();
+    }
+
+    /// <summary>Asks a job to stop for now; it keeps what it has done, and its place among the active ones. Null: no such job.</summary>
+    public JobSnapshot? Pause(string id)
+    {
+        var job = Find(id);
+        job?.Pause();
+        return job?.Snapshot();
+    }
+
+    /// <summary>Lets a paused job go on. Null: no such job. One that is not paused stays as it is.</summary>
+    public JobSnapshot? Resume(string id)
+    {
+        var job = Find(id);
+        job?.Resume();
         return job?.Snapshot();
     }
 

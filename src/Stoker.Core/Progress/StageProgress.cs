@@ -21,6 +21,18 @@ public sealed record StageProgress(
     /// <summary>Bytes per second over the last seconds, or null when the step does not count bytes.</summary>
     public double? BytesPerSecond { get; init; }
 
-    /// <summary>A short note for people, e.g. "cache hit" or "trust on first use".</summary>
+    /// <summary>Where bytes come from right now: hosts. Null when the step has no such thing.</summary>
+    public IReadOnlyList<string>? Sources { get; init; }
+
+    /// <summary>Seconds left at this rate, or null when that is not known.</summary>
+    public double? SecondsLeft => !IsDone && BytesPerSecond is > 0 and var rate && TotalBytes is { } total ? Math.Max(0, (total - DoneBytes) / rate) : null;
+
+    /// <summary>The note of a file that needed no fetching.</summary>
+    public const string AlreadyHere = "already here";
+
+    /// <summary>The note of an address that was asked and has what it had before.</summary>
+    public const string Unchanged = "unchanged";
+
+    /// <summary>A short note for people, e.g. "already here" or why a mirror was left.</summary>
     public string? Note { get; init; }
 }

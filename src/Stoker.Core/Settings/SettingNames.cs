@@ -162,6 +162,33 @@ public static class SettingNames
             : null,
     };
 
+    public static Setting FetchMaxRate { get; } = new()
+    {
+        Key = "fetch.maxRate", Flag = "--fetch-max-rate", Variable = "STOKER_FETCH_MAX_RATE", Kind = SettingKind.Size, Property = nameof(StokerOptions.FetchMaxRate),
+        DefaultText = "no limit", Doc = "Bytes a second that all downloads share, e.g. 20MB.",
+        Apply = static (options, texts) => options with { FetchMaxRate = SettingText.ParseSize(SettingText.Single(texts)) },
+        Show = static options => options.FetchMaxRate is { } rate ? [SettingText.Size(rate)] : [],
+    };
+
+    public static Setting FetchMaxConnections { get; } = new()
+    {
+        Key = "fetch.maxConnections", Flag = "--fetch-max-connections", Variable = "STOKER_FETCH_MAX_CONNECTIONS", Kind = SettingKind.Number, Property = nameof(StokerOptions.FetchMaxConnections),
+        DefaultText = "64", Doc = "Connections that receive at once, of all downloads together.",
+        Apply = static (options, texts) => options with { FetchMaxConnections = SettingText.ParseNumber(SettingText.Single(texts)) },
+        Show = static options => [Text(options.FetchMaxConnections)],
+    };
+
+    public static Setting FetchAllow { get; } = new()
+    {
+        Key = "fetch.allow", Flag = "--fetch-allow", Variable = "STOKER_FETCH_ALLOW", Kind = SettingKind.List, Property = nameof(StokerOptions.FetchAllow),
+        DefaultText = "none", Doc = "Private hosts, addresses and networks (10.0.0.0/8) that a redirect may lead to.",
+        Apply = static (options, texts) => options with { FetchAllow = SettingText.ParseList(texts) },
+        Show = static options => options.FetchAllow,
+        ExtraCheck = static options => options.FetchAllow.FirstOrDefault(static place => !IsPlace(place)) is { } wrong
+            ? $"'{Errors.Printable.Short(wrong)}' is neither a host name nor an address nor a network like 10.0.0.0/8."
+            : null,
+    };
+
     public static Setting MaxBody { get; } = new()
     {
         Key = "max_body", Flag = "--max-body", Variable = "STOKER_MAX_BODY", Kind = SettingKind.Size, Property = nameof(StokerOptions.MaxBodyBytes),
@@ -182,13 +209,17 @@ public static class SettingNames
     public static IReadOnlyList<Setting> All { get; } =
     [
         Home, Host, Port, ApiKeys, AllowedHosts, AllowedOrigins, KeepAlive, ContextTokens, Threads, Parallel,
-        Kv, KvType, KvWindow, Repack, GpuLayers, Durability, LlamaDirectory, SourceOrder, MaxBody, QueueLength,
+        Kv, KvType, KvWindow, Repack, GpuLayers, Durability, LlamaDirectory, SourceOrder,
+        FetchMaxRate, FetchMaxConnections, FetchAllow, MaxBody, QueueLength,
     ];
 
     /// <summary>The setting with this JSON key, or null.</summary>
     public static Setting? Find(string key) => All.FirstOrDefault(setting => setting.Key == key);
 
     private static string Text(int value) => value.ToString(CultureInfo.InvariantCulture);
+
+    private static bool IsPlace(string text) =>
+        text.Contains('/', StringComparison.Ordinal) ? System.Net.IPNetwork.TryParse(text, out _) : Uri.CheckHostName(text.Trim('[', ']')) != UriHostNameType.Unknown;
 
     private static bool IsOrigin(string text) =>
         Uri.TryCreate(text, UriKind.Absolute, out var uri)

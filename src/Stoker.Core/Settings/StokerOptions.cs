@@ -75,6 +75,18 @@ public sealed record StokerOptions
     [MinLength(1)]
     public IReadOnlyList<string> SourceOrder { get; init; } = ["huggingface", "ollama"];
 
+    /// <summary>Bytes a second that all downloads of the daemon share, or null: no limit.</summary>
+    [Range(1024, long.MaxValue)]
+    public long? FetchMaxRate { get; init; }
+
+    /// <summary>Connections that receive at once, of all downloads together. Default: 64.</summary>
+    [Range(1, 1024)]
+    public int FetchMaxConnections { get; init; } = 64;
+
+    /// <summary>Hosts, addresses and networks that a redirect may lead to though they are private. Default: none.</summary>
+    [MaxLength(64)]
+    public IReadOnlyList<string> FetchAllow { get; init; } = [];
+
     /// <summary>Largest body that an HTTP request may have, in bytes. Default: 16 MiB.</summary>
     [Range(1024, 1L << 30)]
     public long MaxBodyBytes { get; init; } = 16L << 20;

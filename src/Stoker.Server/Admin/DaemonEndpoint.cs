@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Stoker.Core.Jobs;
+using Stoker.Core.Models;
 using Stoker.Engine;
 using Stoker.Server.Admin.Contracts;
 using Stoker.Server.Http;
@@ -39,7 +40,8 @@ public sealed class DaemonEndpoint(DaemonFacts facts, ModelSupply supply, IInfer
 
     private async Task<StatusReport> StatusAsync(CancellationToken cancellationToken)
     {
-        var installed = await supply.ListAsync(cancellationToken);
+        // The engine's, and what is kept for other programs.
+        List<ModelManifest> installed = [.. await engine.ListInstalledAsync(cancellationToken), .. (await supply.ListAsync(cancellationToken)).Where(static model => model.Selection is not null)];
         var memory = ProcessMemory.OfThisProcess();
         var front = facts.Front();
         var active = jobs.List();

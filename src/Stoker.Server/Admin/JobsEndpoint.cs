@@ -4,7 +4,7 @@ using Stoker.Server.Http;
 
 namespace Stoker.Server.Admin;
 
-/// <summary>Jobs: list, look, watch, cancel.</summary>
+/// <summary>Jobs: list, look, watch, pause, resume, cancel.</summary>
 public sealed class JobsEndpoint(JobTable jobs)
 {
     public void Map(RouteTable routes)
@@ -13,6 +13,8 @@ public sealed class JobsEndpoint(JobTable jobs)
             JsonResponse.WriteAsync(call.Http, new JobList(jobs.List()), AdminJson.Default.JobList));
         routes.Add("GET", AdminRoutes.Job, Exposure.Socket, call => WriteAsync(call, jobs.Get(call.RouteValue!)));
         routes.Add("POST", AdminRoutes.JobCancel, Exposure.Socket, call => WriteAsync(call, jobs.Cancel(call.RouteValue!)));
+        routes.Add("POST", AdminRoutes.JobPause, Exposure.Socket, call => WriteAsync(call, jobs.Pause(call.RouteValue!)));
+        routes.Add("POST", AdminRoutes.JobResume, Exposure.Socket, call => WriteAsync(call, jobs.Resume(call.RouteValue!)));
         routes.Add("GET", AdminRoutes.JobEvents, Exposure.Socket, WatchAsync);
     }
 

@@ -27,6 +27,7 @@ public static class PullAccessMapping
             NoProxy = asked.NoProxy,
             CaFile = asked.CaFile,
             Offline = asked.Offline,
+            Revalidate = !request.SkipRevalidation,
             SourceOrder = Order(request.Source, options.SourceOrder),
             ExpectedDigest = request.Digest is { } digest ? Digest.Parse(digest) : null,
         };
@@ -37,7 +38,15 @@ public static class PullAccessMapping
     {
         Selection = FileSelection.Of(request.Include, request.Exclude),
         MustRun = request.ToRun,
+        Mirrors = [.. (request.Mirrors ?? []).Select(MirrorOf)],
     };
+
+    // A folder's address ends in a slash, which no file's does; else it is what a file's address may be.
+    private static Uri MirrorOf(string text) => text.EndsWith('/')
+        ? SourceAccess.ParseEndpoint(text, "The mirror")
+        : ModelReference.Parse(text, ReferencePlaces.Nowhere) is UrlReference url
+            ? url.Address
+            : throw new StokerException(ErrorKind.InvalidInput, $"The mirror '{Printable.Short(text)}' is not an address.");
 
     private static IReadOnlyList<ModelSourceKind> Order(string? source, IReadOnlyList<string> configured) =>
         source is null ? [.. configured.Select(KindOf)] : [KindOf(source)];

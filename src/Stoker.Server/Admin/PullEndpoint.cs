@@ -22,14 +22,16 @@ public sealed class PullEndpoint
     private readonly JobTable _jobs;
     private readonly ModelSupply _supply;
     private readonly StokerOptions _options;
+    private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly MetricCounter _fetchedBytes;
 
-    public PullEndpoint(JobTable jobs, ModelSupply supply, StokerOptions options, MetricRegistry registry, ILogger logger)
+    public PullEndpoint(JobTable jobs, ModelSupply supply, StokerOptions options, MetricRegistry registry, TimeProvider time, ILogger logger)
     {
         _jobs = jobs;
         _supply = supply;
         _options = options;
+        _time = time;
         _logger = logger;
         _fetchedBytes = registry.Counter("stoker_fetched_bytes_total", "Bytes that pulls fetched from origins.");
         registry.Gauge("stoker_jobs", "Jobs by what they do and where they stand.", () => jobs.List()
@@ -44,6 +46,8 @@ public sealed class PullEndpoint
         var request = await RequestBody.ReadAsync(call, AdminJson.Default.PullRequest);
         var reference = ModelReference.Parse(request.Reference, ReferencePlaces.Nowhere);
         var access = PullAccessMapping.AccessOf(request, call.Trust, _options);
+        if (request.MaxRate is < 1024) throw new RequestException(ErrorKind.InvalidInput, "A rate is at least 1 KiB a second.", "maxRate");
+        if (request.MaxRate is { } rate) access = access with { Rate = new TokenBucket(rate, _time, _supply.Rate) };
         var options = PullAccessMapping.OptionsOf(request);
         if (reference is FileReference && call.Trust != CallerTrust.Owner)
             throw new StokerException(ErrorKind.Forbidden, "Only the daemon's own user and root may name files.");

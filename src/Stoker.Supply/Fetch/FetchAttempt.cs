@@ -225,7 +225,7 @@ internal sealed class FetchAttempt(
     private void Report(long done, long? total)
     {
         var dropped = _origins.Where(static origin => !origin.IsLive).Select(static origin => origin.DroppedBecause).ToList();
-        report(new FetchReport(done, total) { Note = dropped.Count > 0 ? string.Join("; ", dropped) : null });
+        report(new FetchReport(done, total) { Sources = [.. _origins.Where(static origin => origin.IsLive && origin.ActiveCount > 0).Select(static origin => origin.Host).Distinct()], Note = dropped.Count > 0 ? string.Join("; ", dropped) : null });
     }
 
     private readonly record struct Verified(Digest Digest, string? GitSha1);

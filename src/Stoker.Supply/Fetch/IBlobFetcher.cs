@@ -23,6 +23,9 @@ public interface IBlobFetcher
 /// <param name="TotalBytes">Bytes in all, or null while unknown.</param>
 public readonly record struct FetchReport(long DoneBytes, long? TotalBytes)
 {
+    /// <summary>Hosts that bytes come from right now.</summary>
+    public IReadOnlyList<string>? Sources { get; init; }
+
     /// <summary>A short note for people, or null.</summary>
     public string? Note { get; init; }
 }

@@ -63,7 +63,7 @@ public sealed class ModelFetcher
                 // It was moved out of the way: fetch it again.
             }
             if (leases[i] is { } lease)
-                progress.Report(new StageProgress(Stage.Fetch, file.Name, lease.SizeBytes, lease.SizeBytes, 0, IsDone: true) { Note = "already here" });
+                progress.Report(new StageProgress(Stage.Fetch, file.Name, lease.SizeBytes, lease.SizeBytes, 0, IsDone: true) { Note = StageProgress.AlreadyHere });
         }
     }
 
@@ -104,15 +104,18 @@ public sealed class ModelFetcher
         private readonly RateMeter _rate = new(time);
         private readonly Lock _gate = new();
         private bool _done;
+        private string? _note;
 
         internal void Report(FetchReport report)
         {
             lock (_gate)
             {
                 if (_done) return;
+                _note = report.Note ?? _note;
                 progress.Report(new StageProgress(Stage.Fetch, name, report.DoneBytes, report.TotalBytes, Elapsed(), IsDone: false)
                 {
                     BytesPerSecond = _rate.Mark(report.DoneBytes),
+                    Sources = report.Sources,
                     Note = report.Note,
                 });
             }
@@ -124,7 +127,7 @@ public sealed class ModelFetcher
             {
                 _done = true;
                 var seconds = Elapsed() / 1000;
-                progress.Report(new StageProgress(Stage.Fetch, name, sizeBytes, sizeBytes, Elapsed(), IsDone: true) { BytesPerSecond = seconds > 0 ? sizeBytes / seconds : null });
+                progress.Report(new StageProgress(Stage.Fetch, name, sizeBytes, sizeBytes, Elapsed(), IsDone: true) { BytesPerSecond = seconds > 0 ? sizeBytes / seconds : null, Note = _note });
             }
         }
 

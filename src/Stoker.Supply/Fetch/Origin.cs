@@ -19,6 +19,9 @@ internal sealed class Origin(Uri address, SourceSession session, int number) : I
     /// <summary>For messages: without query.</summary>
     internal string Shown { get; } = SourceSession.Shown(address);
 
+    /// <summary>Who gives the bytes, for progress.</summary>
+    internal string Host { get; } = address.Scheme == S3Address.Scheme ? $"{S3Address.Scheme}://{address.Host}" : address.Authority;
+
     /// <summary>Why it is not asked any more, or null.</summary>
     internal string? DroppedBecause { get; private set; }
 

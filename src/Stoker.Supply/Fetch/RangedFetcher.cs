@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Stoker.Core.Errors;
 using Stoker.Core.Models;
+using Stoker.Core.Progress;
 using Stoker.Supply.Blobs;
 using Stoker.Supply.Sources;
 
@@ -30,7 +31,7 @@ public sealed class RangedFetcher(BlobStore store, FetchOptions shared) : IBlobF
         if (file.Digest is null && await HoldKnownAsync(file, session, cancellationToken) is { } unchanged)
         {
             Finish(turn, key);
-            report(new FetchReport(unchanged.SizeBytes, unchanged.SizeBytes) { Note = "unchanged" });
+            report(new FetchReport(unchanged.SizeBytes, unchanged.SizeBytes) { Note = StageProgress.Unchanged });
             return unchanged;
         }
         RetryPlanner retries;

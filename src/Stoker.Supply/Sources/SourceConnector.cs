@@ -9,7 +9,7 @@ namespace Stoker.Supply.Sources;
 /// Opens every connection to an origin and judges it by the address that is really connected, not by the name: a name may change
 /// its answer between a check and a use.
 /// </summary>
-internal sealed class SourceConnector(SourceAccess access, Func<string, CancellationToken, Task<IPAddress[]>> resolve)
+internal sealed class SourceConnector(SourceAccess access, AllowedPlaces allow, Func<string, CancellationToken, Task<IPAddress[]>> resolve)
 {
     /// <summary>The classes of address besides public ones that a request may reach.</summary>
     internal static readonly HttpRequestOptionsKey<AddressReach> ReachKey = new("stoker.reach");
@@ -34,7 +34,7 @@ internal sealed class SourceConnector(SourceAccess access, Func<string, Cancella
         foreach (var address in addresses)
         {
             var kind = AddressClasses.Of(address);
-            refusal = isProxy ? WhyNotProxy(target, kind) : WhyNot(request, target, kind);
+            refusal = isProxy ? WhyNotProxy(target, kind) : WhyNot(request, target, address, kind);
             if (refusal is not null) continue;
             try
             {
@@ -50,16 +50,16 @@ internal sealed class SourceConnector(SourceAccess access, Func<string, Cancella
         throw failure ?? refusal ?? (Exception)new SocketException((int)SocketError.HostNotFound);
     }
 
-    private StokerException? WhyNot(HttpRequestMessage request, DnsEndPoint target, AddressClass kind)
+    private StokerException? WhyNot(HttpRequestMessage request, DnsEndPoint target, IPAddress address, AddressClass kind)
     {
         var host = Printable.Short(target.Host);
-        if (kind == AddressClass.Loopback && AllowsKind(request, kind)) return null;
+        if (kind == AddressClass.Loopback && (AllowsKind(request, kind) || allow.Has(target.Host, address))) return null;
         if (access.Offline) return Refusal(target.Host);
         if (request.RequestUri!.Scheme == Uri.UriSchemeHttp && kind != AddressClass.Loopback)
             return new StokerException(ErrorKind.Forbidden, $"{host} would be contacted by plain http, which is for this machine only; use https.");
-        return kind == AddressClass.Public || AllowsKind(request, kind)
+        return kind == AddressClass.Public || AllowsKind(request, kind) || allow.Has(target.Host, address)
             ? null
-            : new StokerException(ErrorKind.Forbidden, $"{host} leads to a {Name(kind)} address, which only an address typed by the owner may do.");
+            : new StokerException(ErrorKind.Forbidden, $"{host} leads to a {Name(kind)} address, which only an address typed by the owner may do, or one that the setting fetch.allow names.");
     }
 
     private static StokerException Refusal(string host) =>

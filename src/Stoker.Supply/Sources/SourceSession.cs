@@ -27,7 +27,7 @@ public sealed class SourceSession : IDisposable
     {
         Access = access;
         _options = options;
-        _connector = new SourceConnector(access, options.Resolve);
+        _connector = new SourceConnector(access, options.Allow, options.Resolve);
         _handler = new Lazy<SocketsHttpHandler>(MakeHandler);
         _client = new Lazy<HttpMessageInvoker>(() => new HttpMessageInvoker(_handler.Value, disposeHandler: false));
         _registryTokens = new RegistryTokens(this);
@@ -258,6 +258,9 @@ public sealed record SourceOptions
 
     /// <summary>Locked by its users.</summary>
     public Random Random { get; init; } = new();
+
+    /// <summary>Private places that redirects and strangers' addresses may lead to.</summary>
+    public AllowedPlaces Allow { get; init; } = AllowedPlaces.None;
 
     /// <summary>Names to addresses.</summary>
     public Func<string, CancellationToken, Task<IPAddress[]>> Resolve { get; init; } = Dns.GetHostAddressesAsync;

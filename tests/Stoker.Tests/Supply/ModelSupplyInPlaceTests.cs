@@ -126,10 +126,11 @@ public sealed class ModelSupplyInPlaceTests : IDisposable
     }
 
     [Fact]
-    public async Task Pull_S3_SaysThatItCannotYet()
+    public async Task Pull_S3WhileOffline_IsRefusedAndNoNameIsAskedFor()
     {
-        var refused = await Assert.ThrowsAsync<StokerException>(() => _supply.PullAsync(new S3Reference("bucket", "a.gguf"), new SourceAccess(), new StageBoard(), CancellationToken.None));
-        Assert.Equal(ErrorKind.Unsupported, refused.Kind);
+        var refused = await Assert.ThrowsAsync<StokerException>(() => _supply.PullAsync(new S3Reference("bucket", "a.gguf"), new SourceAccess { Offline = true }, new StageBoard(), CancellationToken.None));
+        Assert.Equal(ErrorKind.Forbidden, refused.Kind);
+        Assert.Contains("STOKER_OFFLINE", refused.Message, StringComparison.Ordinal);
     }
 
     private Task<ModelManifest> Pull(string path) => _supply.PullAsync(new FileReference(path), new SourceAccess(), new StageBoard(), CancellationToken.None);

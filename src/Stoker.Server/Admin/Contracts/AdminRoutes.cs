@@ -27,6 +27,12 @@ public static class AdminRoutes
     /// <summary>POST → the job's snapshot. Ended already: nothing happens.</summary>
     public const string JobCancel = "/admin/jobs/{id}/cancel";
 
+    /// <summary>POST → the job's snapshot. It stops soon and keeps what it has; ended already: nothing happens.</summary>
+    public const string JobPause = "/admin/jobs/{id}/pause";
+
+    /// <summary>POST → the job's snapshot. Not paused: nothing happens.</summary>
+    public const string JobResume = "/admin/jobs/{id}/resume";
+
     /// <summary>GET → <see cref="ModelList"/>. DELETE <c>?name=</c> → <see cref="RemovedReport"/>.</summary>
     public const string Models = "/admin/models";
 
@@ -59,6 +65,10 @@ public static class AdminRoutes
     public static string JobEventsOf(string id) => JobOf(id) + "/events";
 
     public static string JobCancelOf(string id) => JobOf(id) + "/cancel";
+
+    public static string JobPauseOf(string id) => JobOf(id) + "/pause";
+
+    public static string JobResumeOf(string id) => JobOf(id) + "/resume";
 
     public static string ModelShowOf(string name) => $"{ModelShow}?name={Uri.EscapeDataString(name)}";
 

@@ -24,6 +24,15 @@ public sealed record PullRequest
     /// <summary>The model is to be run: what no runner loads is refused before it is fetched.</summary>
     public bool ToRun { get; init; }
 
+    /// <summary>Other places that have the files, or null.</summary>
+    public IReadOnlyList<string>? Mirrors { get; init; }
+
+    /// <summary>Bytes a second for this job, within what all jobs share; or null.</summary>
+    public long? MaxRate { get; init; }
+
+    /// <summary>An address that was fetched before is trusted to have what it had.</summary>
+    public bool SkipRevalidation { get; init; }
+
     /// <summary>Null: nothing but what everybody may.</summary>
     public PullAccess? Access { get; init; }
 
