@@ -1,4 +1,5 @@
 using System.Globalization;
+using Stoker.Bench.Kv;
 
 namespace Stoker.Bench;
 
@@ -12,9 +13,12 @@ internal sealed record BenchOptions
           start-up     stoker version against an empty .NET program
           memory       the daemon's private memory after a pull, a chat, an unload and a minute of rest
           fetch        2 GiB from a paced and an unpaced loopback origin, beside aria2c and curl; only when it is named (half an hour)
+          kv           KV in files beside the stock buffer type: memory, speed, pressure; only when it is named (half an hour, 30 GB of disk)
         --quick measures a few times only: for trying the benchmark, not for figures.
         of fetch: --pairs N (7), --size MIB (2048), --bars-only (nobody that no bar needs),
                   --part paced-disk|paced-tmpfs|unpaced-disk|unpaced-tmpfs|hit (may be repeated; default: all)
+        of kv: --part memory|decode|streams|fork|prefill|pressure|shapes|shape-32b (may be repeated; default: all),
+               --models FOLDER (keeps the models there, for the next run)
         """;
 
     private static readonly string[] Known = ["start-up", "first-token", "decode", "memory"];
@@ -43,7 +47,10 @@ internal sealed record BenchOptions
     /// <summary>Leaves out whom no bar needs.</summary>
     public bool BarsOnly { get; init; }
 
-    /// <summary>Parts of <c>fetch</c>; none: all.</summary>
+    /// <summary>Where <c>kv</c> keeps its models; null: a temporary folder.</summary>
+    public string? ModelsFolder { get; init; }
+
+    /// <summary>Parts of <c>fetch</c> and <c>kv</c>; none: all.</summary>
     public required IReadOnlyList<string> Parts { get; init; }
 
     public bool Json { get; init; }
@@ -86,13 +93,16 @@ internal sealed record BenchOptions
                     options = options with { SizeBytes = (long)mebibytes << 20 };
                     i++;
                     break;
-                case "--part" when i + 1 < arguments.Count && FetchParts.Contains(arguments[i + 1]):
+                case "--models" when i + 1 < arguments.Count:
+                    options = options with { ModelsFolder = Path.GetFullPath(arguments[++i]) };
+                    break;
+                case "--part" when i + 1 < arguments.Count && (FetchParts.Contains(arguments[i + 1]) || KvBench.PartNames.Contains(arguments[i + 1])):
                     parts.Add(arguments[++i]);
                     break;
                 case "--program" when i + 1 < arguments.Count:
                     options = options with { Program = Path.GetFullPath(arguments[++i]) };
                     break;
-                case var name when Known.Contains(name) || name == "fetch":
+                case var name when Known.Contains(name) || name is "fetch" or "kv":
                     names.Add(name);
                     break;
                 default:

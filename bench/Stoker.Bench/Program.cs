@@ -1,7 +1,9 @@
 using Stoker.Bench;
 using Stoker.Bench.Fetch;
+using Stoker.Bench.Kv;
 
-// ./run bench [decode|first-token|start-up|memory|fetch ...] [--json] [--quick] [--program PATH]
+// ./run bench [decode|first-token|start-up|memory|fetch|kv ...] [--json] [--quick] [--program PATH]
+if (args is [KvProbe.Verb, .. var held]) return KvProbe.Run(held);
 if (args is [BareLoop.Verb, .. var rest]) return BareLoop.Run(rest);
 if (args is [TouchedMemory.Verb, var bytes]) return TouchedMemory.Run(bytes);
 if (BenchOptions.Parse(args, AppContext.BaseDirectory) is not { } options)

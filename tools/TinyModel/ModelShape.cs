@@ -32,6 +32,8 @@ public sealed record ModelShape(
         ["7b"] = new("qwen2", 28, 3584, 28, [4], 128, 18_944, 152_064, false),
         ["14b"] = new("qwen2", 48, 5120, 40, [8], 128, 13_824, 152_064, false),
         ["32b"] = new("qwen2", 64, 5120, 40, [8], 128, 27_648, 152_064, false),
+        // Short convolutions, and attention in every fourth layer: 8 billion parameters.
+        ["8bh"] = new("lfm2", 32, 4096, 32, [0, 0, 0, 8], 128, 13_312, 65_536, true),
         ["tiny"] = new("qwen2", 6, 256, 4, [2], 64, 512, 4096, true),
         // Sliding window of 512 tokens, every sixth layer full.
         ["gemma3t"] = new("gemma3", 12, 256, 4, [2], 64, 512, 4096, true),

@@ -8,13 +8,13 @@ namespace Stoker.Engine.Kv;
 /// <param name="Layout">Of the files; region i is tensor <c>Tensors[i]</c>.</param>
 /// <param name="Tensors">Index in <see cref="SlotMemory.Tensors"/>, by region.</param>
 /// <param name="Caches">In the context's order.</param>
-internal sealed record KvShape(KvLayout Layout, IReadOnlyList<int> Tensors, IReadOnlyList<BlobCache> Caches)
+public sealed record KvShape(KvLayout Layout, IReadOnlyList<int> Tensors, IReadOnlyList<BlobCache> Caches)
 {
     private const string KeyPrefix = "cache_k_l";
 
     /// <summary>Reads the shape off the tensors. False: they are not what slots can be mapped under, with the reason. Pure.</summary>
     /// <param name="cellsPerSlot">Cells of each slot.</param>
-    internal static bool TryOf(
+    public static bool TryOf(
         IReadOnlyList<SlotTensor> tensors,
         int cellsPerSlot,
         int pageBytes,

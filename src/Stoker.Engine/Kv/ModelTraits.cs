@@ -3,9 +3,10 @@ using Stoker.Native.Llama;
 namespace Stoker.Engine.Kv;
 
 /// <summary>What decides whether a model's cells can lie in files.</summary>
-internal sealed record ModelTraits(string Architecture, RopeKind Rope, bool IsRecurrent, bool IsHybrid, int WindowTokens, bool HasLatentAttention)
+public sealed record ModelTraits(string Architecture, RopeKind Rope, bool IsRecurrent, bool IsHybrid, int WindowTokens, bool HasLatentAttention)
 {
-    internal static ModelTraits Of(LlamaModel model)
+    /// <summary>Read off a loaded model.</summary>
+    public static ModelTraits Of(LlamaModel model)
     {
         var architecture = model.Metadata("general.architecture") ?? "";
         return new ModelTraits(
@@ -18,7 +19,7 @@ internal sealed record ModelTraits(string Architecture, RopeKind Rope, bool IsRe
     }
 
     /// <summary>Why files are not tried, in words for people; null: they are. The self-check has the last word then. Pure.</summary>
-    internal string? WhyNotInFiles() => this switch
+    public string? WhyNotInFiles() => this switch
     {
         { HasLatentAttention: true } => $"{Architecture} has latent attention (MLA), whose cells Stoker does not keep in files yet",
         { Rope: RopeKind.Multi or RopeKind.Interleaved or RopeKind.Vision } => $"{Architecture} gives a token several positions (M-RoPE), which Stoker does not keep in files yet",

@@ -19,7 +19,6 @@ internal sealed class SsdSlots : KvSlots
     private readonly KvShape _shape;
     private readonly int? _windowTokens;
     private readonly KvChain?[] _chains;
-    private readonly bool[] _isUsed;
     private readonly int[] _reserved;
     private readonly int[] _nextTrim;
 
@@ -30,7 +29,6 @@ internal sealed class SsdSlots : KvSlots
         _shape = shape;
         _windowTokens = windowTokens;
         _chains = new KvChain?[slots];
-        _isUsed = new bool[slots];
         _reserved = new int[slots];
         _nextTrim = new int[slots];
     }
@@ -41,17 +39,20 @@ internal sealed class SsdSlots : KvSlots
 
     internal override void Attach(int slot, KvChain? chain, int cells, ReadOnlyMemory<byte> state)
     {
-        Empty(slot);
-        if (cells > 0 && chain is null) throw new ArgumentNullException(nameof(chain), "A conversation that has begun has files.");
-        if (cells > 0 && HasInPlaceState == state.IsEmpty)
-            throw new StokerException(ErrorKind.Corrupt, "The conversation's state is of another kind of model.");
-        _isUsed[slot] = true;
-        if (chain is not null) Map(slot, chain);
+        if (chain is null)
+        {
+            Empty(slot);
+            if (cells > 0) throw new ArgumentNullException(nameof(chain), "A conversation that has begun has files.");
+            return;
+        }
+        _ = _context.TryTruncate(slot, 0);
+        Map(slot, chain);
+        _reserved[slot] = cells;
         if (cells == 0) return;
         try
         {
+            if (HasInPlaceState == state.IsEmpty) throw new StokerException(ErrorKind.Corrupt, "The conversation's state is of another kind of model.");
             Restore(slot, cells, state);
-            _reserved[slot] = cells;
         }
         catch
         {
@@ -73,7 +74,7 @@ internal sealed class SsdSlots : KvSlots
 
     internal override void Empty(int slot)
     {
-        var isUsed = _isUsed[slot] || _context.LastPosition(slot) >= 0;
+        var isUsed = _chains[slot] is not null || _context.LastPosition(slot) >= 0;
         _ = _context.TryTruncate(slot, 0);
         if (isUsed) Unmap(slot);
     }
@@ -118,7 +119,6 @@ internal sealed class SsdSlots : KvSlots
     private void Unmap(int slot)
     {
         _memory.Unmap(slot);
-        _isUsed[slot] = false;
         _chains[slot] = null;
         _reserved[slot] = 0;
         _nextTrim[slot] = 0;
@@ -144,6 +144,7 @@ internal sealed class SsdSlots : KvSlots
                 _memory.Map(slot, tensor, from, length, chain.Own.Handle, region.FileOffset + from, writable: true);
             }
             _chains[slot] = chain;
+            _nextTrim[slot] = 0;
         }
         catch (LibcException error)
         {

@@ -7,13 +7,13 @@ namespace Stoker.Engine.Kv;
 /// <summary>One attention cache as the state functions write it: its tensors in layer order.</summary>
 /// <param name="Keys">Tensor and bytes of a row, for each layer.</param>
 /// <param name="Values">The same for the values.</param>
-internal sealed record BlobCache(IReadOnlyList<(int Tensor, int RowBytes)> Keys, IReadOnlyList<(int Tensor, int RowBytes)> Values, KvType KeyType, KvType ValueType);
+public sealed record BlobCache(IReadOnlyList<(int Tensor, int RowBytes)> Keys, IReadOnlyList<(int Tensor, int RowBytes)> Values, KvType KeyType, KvType ValueType);
 
 /// <summary>
 /// The state of a sequence as llama.cpp v0.5.0 writes it (llama_context::state_seq_get_data, llama_kv_cache::state_write), made from
 /// nothing: where all cells are a conversation's own, in order from 0, it is a function of their number. Pure.
 /// </summary>
-internal static class StateBlob
+public static class StateBlob
 {
     private const uint Magic = 0xaf143cd8;
     private const int CellBytes = 12;
@@ -23,7 +23,7 @@ internal static class StateBlob
     /// <param name="slots">Sequences that the context has, each with a stream of its own.</param>
     /// <param name="caches">Attention caches in the context's order. All cells are listed in each, also those that a window no longer shows.</param>
     /// <param name="inPlace">What follows them: the part of models that rewrite a state in place.</param>
-    internal static SparseState Of(int slot, int slots, int cells, IReadOnlyList<BlobCache> caches, ReadOnlyMemory<byte> inPlace)
+    public static SparseState Of(int slot, int slots, int cells, IReadOnlyList<BlobCache> caches, ReadOnlyMemory<byte> inPlace)
     {
         var writer = new SparseWriter();
         writer.Put(Magic);
