@@ -13,4 +13,7 @@ internal static partial class ServerLog
 
     [LoggerMessage(EventId = 5002, Level = LogLevel.Information, Message = "Stopped after {ElapsedMs} ms")]
     public static partial void Stopped(ILogger logger, double elapsedMs);
+
+    [LoggerMessage(EventId = 5003, Level = LogLevel.Information, Message = "Recovered {Folders} folders of sessions that were being made or removed")]
+    public static partial void RecoveredSessions(ILogger logger, int folders);
 }

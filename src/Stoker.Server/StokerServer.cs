@@ -7,6 +7,7 @@ using Stoker.Core.Jobs;
 using Stoker.Core.Settings;
 using Stoker.Engine;
 using Stoker.Engine.Runners;
+using Stoker.Engine.Sessions;
 using Stoker.Server.Admin;
 using Stoker.Server.Admin.Contracts;
 using Stoker.Server.Http;
@@ -34,6 +35,7 @@ public sealed class StokerServer : IAsyncDisposable
     private readonly LineLog _log;
     private readonly ILogger _logger;
     private readonly ModelSupply _supply;
+    private readonly SessionStore _sessions;
     private readonly RunnerLog _runnerLog;
     private readonly IInferenceEngine _engine;
     private readonly JobTable _jobs;
@@ -52,6 +54,7 @@ public sealed class StokerServer : IAsyncDisposable
         var httpMetrics = new HttpMetrics(registry);
 
         _supply = new ModelSupply(SupplyOptionsOf(start));
+        _sessions = new SessionStore(new SessionStoreOptions { Root = start.Paths.Sessions, QuotaBytes = options.SessionsQuotaBytes }, start.Time);
         _runnerLog = new RunnerLog(RunnerLogPath(start.Paths), start.Time);
         _engine = start.Engine?.Invoke(_supply) ?? MakeEngine(start, runner);
         var adminLogger = _log.CreateLogger("Stoker.Admin");
@@ -88,6 +91,7 @@ public sealed class StokerServer : IAsyncDisposable
         try
         {
             if (server._supply.Recover() is > 0 and var freed) ServerLog.Recovered(server._logger, freed);
+            if (server._sessions.Recover() is > 0 and var folders) ServerLog.RecoveredSessions(server._logger, folders);
             await server._front.StartAsync(cancellationToken);
         }
         catch
@@ -214,6 +218,7 @@ public sealed class StokerServer : IAsyncDisposable
         new PullEndpoint(_jobs, _supply, _start.Settings.Options, registry, _start.Time, logger).Map(routes);
         new StoredModelsEndpoint(_supply, _engine, logger).Map(routes);
         new LoadedEndpoint(_engine).Map(routes);
+        new SessionsEndpoint(_sessions, _engine as ISessionHolders, logger).Map(routes);
         new ConfigEndpoint(_start.Settings).Map(routes);
         new HealthEndpoint(facts, _supply, runner, _start.Time).Map(routes);
         new LogsEndpoint(_start.Paths.DaemonLog, RunnerLogPath(_start.Paths), _start.Time).Map(routes);

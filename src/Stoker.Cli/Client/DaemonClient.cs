@@ -6,6 +6,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Stoker.Core.Errors;
 using Stoker.Core.Jobs;
+using Stoker.Engine.Sessions;
 using Stoker.Server.Admin.Contracts;
 using Stoker.Server.Http.Contracts;
 using Stoker.Server.OpenAi.Contracts;
@@ -101,6 +102,37 @@ public sealed class DaemonClient : IDisposable
     public Task<VersionReport> ShutdownAsync(CancellationToken cancellationToken) =>
         SendAsync(HttpMethod.Post, AdminRoutes.Shutdown, null, AdminJson.Default.VersionReport, cancellationToken);
 
+    public Task<SessionList> SessionsAsync(CancellationToken cancellationToken) => GetAsync(AdminRoutes.Sessions, AdminJson.Default.SessionList, cancellationToken);
+
+    public Task<SessionReport> SessionAsync(string name, CancellationToken cancellationToken) =>
+        GetAsync(AdminRoutes.SessionOf(AdminRoutes.SessionShow, name), AdminJson.Default.SessionReport, cancellationToken);
+
+    public Task<SessionRemoved> RemoveSessionAsync(string name, CancellationToken cancellationToken) =>
+        SendAsync(HttpMethod.Delete, AdminRoutes.SessionOf(AdminRoutes.Sessions, name), null, AdminJson.Default.SessionRemoved, cancellationToken);
+
+    public Task<SessionSummary> ForkSessionAsync(SessionNaming naming, CancellationToken cancellationToken) =>
+        SendAsync(HttpMethod.Post, AdminRoutes.SessionFork, Json(naming, AdminJson.Default.SessionNaming), AdminJson.Default.SessionSummary, cancellationToken);
+
+    public Task<SessionSummary> RenameSessionAsync(SessionNaming naming, CancellationToken cancellationToken) =>
+        SendAsync(HttpMethod.Post, AdminRoutes.SessionRename, Json(naming, AdminJson.Default.SessionNaming), AdminJson.Default.SessionSummary, cancellationToken);
+
+    public Task<SessionSummary> ImportSessionAsync(string name, Stream archive, CancellationToken cancellationToken) =>
+        SendAsync(HttpMethod.Post, AdminRoutes.SessionOf(AdminRoutes.SessionImport, name), new StreamContent(archive), AdminJson.Default.SessionSummary, cancellationToken);
+
+    /// <summary>Null: every session.</summary>
+    public Task<SessionChecks> VerifySessionsAsync(string? name, CancellationToken cancellationToken) =>
+        SendAsync(HttpMethod.Post, name is null ? AdminRoutes.SessionVerify : AdminRoutes.SessionOf(AdminRoutes.SessionVerify, name), null, AdminJson.Default.SessionChecks, cancellationToken);
+
+    /// <summary>Writes a session's archive.</summary>
+    /// <exception cref="StokerException">Unavailable: it was cut off.</exception>
+    public async Task ExportSessionAsync(string name, Stream target, CancellationToken cancellationToken)
+    {
+        using var response = await OpenAsync(HttpMethod.Get, AdminRoutes.SessionOf(AdminRoutes.SessionExport, name), null, cancellationToken);
+        await using var archive = await response.Content.ReadAsStreamAsync(cancellationToken);
+        var buffer = new byte[1 << 20];
+        while (await ReadPieceAsync(archive, buffer, cancellationToken) is > 0 and var count) await target.WriteAsync(buffer.AsMemory(0, count), cancellationToken);
+    }
+
     /// <summary>A job's states: the newest at once, the final one last.</summary>
     /// <exception cref="StokerException">Unavailable: the daemon went away before the job ended.</exception>
     public async IAsyncEnumerable<JobSnapshot> WatchJobAsync(string id, [EnumeratorCancellation] CancellationToken cancellationToken)
@@ -168,6 +200,19 @@ public sealed class DaemonClient : IDisposable
                 throw Gone(cut);
             }
             yield return events.Current;
+        }
+    }
+
+    // Apart from writing, whose errors are the target's and not the daemon's.
+    private static async Task<int> ReadPieceAsync(Stream body, byte[] buffer, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await body.ReadAsync(buffer, cancellationToken);
+        }
+        catch (Exception cut) when (cut is IOException or HttpRequestException)
+        {
+            throw Gone(cut);
         }
     }
 

@@ -28,6 +28,7 @@ public static class CommandLine
         root.Add(ModelCommands.Remove(context, global));
         root.Add(ListCommands.Loaded(context, global));
         root.Add(ModelCommands.Stop(context, global));
+        root.Add(SessionCommands.Create(context, global));
         root.Add(ListCommands.Jobs(context, global));
         root.Add(JobCommands.Pause(context, global));
         root.Add(JobCommands.Resume(context, global));

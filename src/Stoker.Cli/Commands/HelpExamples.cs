@@ -40,6 +40,7 @@ public static class HelpExamples
         ["rm"] = ["stoker rm qwen2.5:0.5b"],
         ["ps"] = ["stoker ps", "stoker ps --json"],
         ["stop"] = ["stoker stop qwen2.5:0.5b", "stoker stop --all", "stoker serve --stop            # the daemon itself"],
+        ["sessions"] = ["stoker sessions list", "stoker sessions fork recipes recipes-vegan", "stoker sessions export recipes", "stoker sessions import recipes.stoker-session --name copy", "stoker sessions verify"],
         ["jobs"] = ["stoker jobs", "stoker jobs --json"],
         ["pause"] = ["stoker pause 3"],
         ["resume"] = ["stoker resume 3"],

@@ -205,12 +205,21 @@ public static class SettingNames
         Show = static options => [Text(options.QueueLength)],
     };
 
+    public static Setting SessionsQuota { get; } = new()
+    {
+        Key = "sessions_quota", Flag = "--sessions-quota", Variable = "STOKER_SESSIONS_QUOTA", Kind = SettingKind.Size, Property = nameof(StokerOptions.SessionsQuotaBytes),
+        DefaultText = "what the disk has", Doc = "Disk space for kept conversations. Named ones are never removed for it; those of the prompt cache are.",
+        Apply = static (options, texts) => options with { SessionsQuotaBytes = SettingText.ParseSize(SettingText.Single(texts)) },
+        Show = static options => options.SessionsQuotaBytes is { } bytes ? [SettingText.Size(bytes)] : [],
+    };
+
     /// <summary>Every setting, in the order they are shown.</summary>
     public static IReadOnlyList<Setting> All { get; } =
     [
         Home, Host, Port, ApiKeys, AllowedHosts, AllowedOrigins, KeepAlive, ContextTokens, Threads, Parallel,
         Kv, KvType, KvWindow, Repack, GpuLayers, Durability, LlamaDirectory, SourceOrder,
         FetchMaxRate, FetchMaxConnections, FetchAllow, MaxBody, QueueLength,
+        SessionsQuota,
     ];
 
     /// <summary>The setting with this JSON key, or null.</summary>

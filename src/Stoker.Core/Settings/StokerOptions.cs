@@ -95,6 +95,10 @@ public sealed record StokerOptions
     [Range(0, 100_000)]
     public int QueueLength { get; init; } = 64;
 
+    /// <summary>Bytes on disk that kept conversations may take, or null: what the disk has. Default: null.</summary>
+    [Range(1L << 20, long.MaxValue)]
+    public long? SessionsQuotaBytes { get; init; }
+
     /// <summary>All problems at once, each a sentence that names the setting. Empty: valid.</summary>
     public IReadOnlyList<string> Validate()
     {

@@ -30,6 +30,10 @@ public sealed class StokerPaths
     public string Blobs => Path.Combine(Home, "blobs");
     public string Partial => Path.Combine(Home, "partial");
     public string Manifests => Path.Combine(Home, "manifests");
+
+    /// <summary>A folder for each conversation that is kept; 0700.</summary>
+    public string Sessions => Path.Combine(Home, "sessions");
+
     public string Logs => Path.Combine(Home, "logs");
 
     /// <summary>Sockets and locks of running processes; 0700.</summary>

@@ -18,7 +18,7 @@ internal sealed record SnapshotHead
     internal const int MaxRegions = 4096;
 
     /// <summary>Largest row that is believed, in bytes.</summary>
-    internal const int MaxRowBytes = 1 << 20;
+    internal const int MaxRowBytes = 256 << 10;
 
     internal const int MaxFiles = 64;
 

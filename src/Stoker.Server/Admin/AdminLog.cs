@@ -22,4 +22,13 @@ internal static partial class AdminLog
 
     [LoggerMessage(EventId = 5305, Level = LogLevel.Warning, Message = "Job {Id} failed with {Kind}: {Problem}")]
     public static partial void PullFailed(ILogger logger, string id, string kind, string problem);
+
+    [LoggerMessage(EventId = 5306, Level = LogLevel.Information, Message = "Session {Id} removed: {Bytes} bytes freed")]
+    public static partial void SessionRemoved(ILogger logger, string id, long bytes);
+
+    [LoggerMessage(EventId = 5307, Level = LogLevel.Information, Message = "Session {Id} made of {From}")]
+    public static partial void SessionMade(ILogger logger, string id, string from);
+
+    [LoggerMessage(EventId = 5308, Level = LogLevel.Warning, Message = "Session {Id} is damaged: {Damage}")]
+    public static partial void SessionDamaged(ILogger logger, string id, string damage);
 }

@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using Stoker.Core.Jobs;
 using Stoker.Core.Progress;
+using Stoker.Engine.Sessions;
 
 namespace Stoker.Server.Admin.Contracts;
 
@@ -24,4 +25,10 @@ namespace Stoker.Server.Admin.Contracts;
 [JsonSerializable(typeof(UnloadReport))]
 [JsonSerializable(typeof(ConfigReport))]
 [JsonSerializable(typeof(HealthReport))]
+[JsonSerializable(typeof(SessionList))]
+[JsonSerializable(typeof(SessionSummary))]
+[JsonSerializable(typeof(SessionReport))]
+[JsonSerializable(typeof(SessionNaming))]
+[JsonSerializable(typeof(SessionRemoved))]
+[JsonSerializable(typeof(SessionChecks))]
 public sealed partial class AdminJson : JsonSerializerContext;

@@ -45,6 +45,27 @@ public static class AdminRoutes
     /// <summary>POST <see cref="UnloadRequest"/> → <see cref="UnloadReport"/>, after the running answer.</summary>
     public const string Unload = "/admin/unload";
 
+    /// <summary>GET → <see cref="SessionList"/>. DELETE <c>?name=</c> → <see cref="SessionRemoved"/>. A name may be an id.</summary>
+    public const string Sessions = "/admin/sessions";
+
+    /// <summary>GET <c>?name=</c> → <see cref="SessionReport"/>.</summary>
+    public const string SessionShow = "/admin/sessions/show";
+
+    /// <summary>POST <see cref="SessionNaming"/> → the new session's summary.</summary>
+    public const string SessionFork = "/admin/sessions/fork";
+
+    /// <summary>POST <see cref="SessionNaming"/> → the session's summary.</summary>
+    public const string SessionRename = "/admin/sessions/rename";
+
+    /// <summary>GET <c>?name=</c> → application/octet-stream, a session archive.</summary>
+    public const string SessionExport = "/admin/sessions/export";
+
+    /// <summary>POST <c>?name=</c> with an archive as the body, of any length → the new session's summary.</summary>
+    public const string SessionImport = "/admin/sessions/import";
+
+    /// <summary>POST <c>?name=</c> (none: every session) → <see cref="SessionChecks"/>, after every byte has been read.</summary>
+    public const string SessionVerify = "/admin/sessions/verify";
+
     /// <summary>GET → <see cref="ConfigReport"/>.</summary>
     public const string Config = "/admin/config";
 
@@ -73,4 +94,6 @@ public static class AdminRoutes
     public static string ModelShowOf(string name) => $"{ModelShow}?name={Uri.EscapeDataString(name)}";
 
     public static string ModelRemoveOf(string name) => $"{Models}?name={Uri.EscapeDataString(name)}";
+
+    public static string SessionOf(string route, string name) => $"{route}?name={Uri.EscapeDataString(name)}";
 }
