@@ -1,4 +1,4 @@
-using Stoker.Engine.Protocol;
+using SessionLab;
 using Stoker.Engine.Sessions;
 
 namespace Stoker.Tests.Engine.Sessions;
@@ -18,58 +18,26 @@ internal sealed class SessionBench : IDisposable
     internal string Root { get; }
     internal SessionStore Store { get; }
 
-    /// <summary>Rows that do not fill pages, so that cuts lie inside of them: 3 layers, keys and values of other sizes.</summary>
-    internal static KvLayout Layout { get; } = KvLayout.Of(4096, Enumerable.Range(0, 3).SelectMany(static layer => new[] { ($"k{layer}", 272), ($"v{layer}", 144) }));
+    internal static KvLayout Layout => Canary.Layout;
 
-    internal static SessionIdentity Identity { get; } = new()
+    internal OpenSession Create(string? name, string scope = "") => Store.Create(name, scope, Canary.Identity, Canary.Layout);
+
+    internal OpenSession Open(string nameOrId) => Store.Open(nameOrId, null, Canary.Identity, Canary.Layout);
+
+    /// <summary>A session that was saved and closed; its id.</summary>
+    internal string Keep(string? name, IReadOnlyList<int> tokens)
     {
-        Model = "tiny", ModelDigest = "sha256:" + new string('a', 64), Runtime = "llama 1", KvTypes = "f16/f16", Rope = "10000", Shape = "3 layers",
-    };
-
-    internal OpenSession Create(string? name, string scope = "") => Store.Create(name, scope, Identity, Layout);
-
-    internal OpenSession Open(string nameOrId) => Store.Open(nameOrId, null, Identity, Layout);
-
-    /// <summary>Writes the cells of tokens where a slot would: into the own file, at their places.</summary>
-    internal static void Decode(OpenSession session, int fromCell, IReadOnlyList<int> tokens)
-    {
-        session.Chain!.Own.Reserve(Layout, fromCell, tokens.Count);
-        foreach (var region in Layout.Regions)
-        {
-            for (var cell = fromCell; cell < tokens.Count; cell++)
-                RandomAccess.Write(session.Chain.Own.Handle, Row(region, cell, tokens[cell]), region.FileOffset + ((long)cell * region.RowBytes));
-        }
+        using var session = Create(name);
+        Canary.Decode(session, 0, tokens);
+        session.Save(Canary.Snapshot(tokens));
+        return session.Id;
     }
 
-    /// <summary>Every cell of the snapshot is the one that its token made.</summary>
-    internal static void AssertCells(OpenSession session)
-    {
-        var tokens = session.Snapshot.Tokens;
-        foreach (var region in Layout.Regions)
-        {
-            var found = new byte[tokens.Count * region.RowBytes];
-            ChainCells.Read(session.Chain!, Layout, region, 0, found);
-            for (var cell = 0; cell < tokens.Count; cell++)
-            {
-                if (!found.AsSpan(cell * region.RowBytes, region.RowBytes).SequenceEqual(Row(region, cell, tokens[cell])))
-                    Assert.Fail($"cell {cell} of {tokens.Count} in {region.Name} of session {session.Name ?? session.Id} is not that of token {tokens[cell]}");
-            }
-        }
-    }
+    internal string File(string id, string name) => Path.Combine(Root, id, name);
 
-    internal static SessionSnapshot Snapshot(IReadOnlyList<int> tokens) => new()
-    {
-        Tokens = tokens, SamplerState = new byte[] { 1, 2, 3 }, Messages = [new ChatMessage("user", $"{tokens.Count} tokens")],
-    };
+    internal static void AssertCells(OpenSession session) => Assert.Null(Canary.Strange(session));
 
     internal static int[] Tokens(int count, int seed) => Enumerable.Range(0, count).Select(i => (seed * 100_003) + i).ToArray();
 
     public void Dispose() => _folder?.Dispose();
-
-    private static byte[] Row(in KvRegion region, int cell, int token)
-    {
-        var row = new byte[region.RowBytes];
-        new Random(HashCode.Combine(region.FileOffset, cell, token)).NextBytes(row);
-        return row;
-    }
 }

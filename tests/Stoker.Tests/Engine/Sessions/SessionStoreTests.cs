@@ -1,3 +1,4 @@
+using SessionLab;
 using Stoker.Core.Errors;
 using Stoker.Engine.Sessions;
 
@@ -11,7 +12,7 @@ public sealed class SessionStoreTests
     public void Open_AfterSaveAndClose_FindsEverything()
     {
         using var bench = new SessionBench();
-        Keep(bench, "a", Long);
+        bench.Keep("a", Long);
         using var again = bench.Open("a");
         Assert.Null(again.Damage);
         Assert.Equal(Long, again.Snapshot.Tokens);
@@ -24,7 +25,7 @@ public sealed class SessionStoreTests
     public void Create_WhatLies_IsTheOwnersAlone()
     {
         using var bench = new SessionBench();
-        Keep(bench, "a", Long);
+        bench.Keep("a", Long);
         var folder = Directory.GetDirectories(bench.Root).Single();
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(bench.Root));
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(folder));
@@ -73,11 +74,11 @@ public sealed class SessionStoreTests
 
     public static TheoryData<string, SessionIdentity> OtherIdentities => new()
     {
-        { "model", SessionBench.Identity with { ModelDigest = "sha256:b" } },
-        { "llama 2", SessionBench.Identity with { Runtime = "llama 2" } },
-        { "q8_0", SessionBench.Identity with { KvTypes = "q8_0/q8_0" } },
-        { "position", SessionBench.Identity with { Rope = "1" } },
-        { "shape", SessionBench.Identity with { Shape = "4 layers" } },
+        { "model", Canary.Identity with { ModelDigest = "sha256:b" } },
+        { "llama 2", Canary.Identity with { Runtime = "llama 2" } },
+        { "q8_0", Canary.Identity with { KvTypes = "q8_0/q8_0" } },
+        { "position", Canary.Identity with { Rope = "1" } },
+        { "shape", Canary.Identity with { Shape = "4 layers" } },
     };
 
     [Theory]
@@ -85,11 +86,11 @@ public sealed class SessionStoreTests
     public void Open_BelongingElsewhere_IsRefusedAndUnharmed(string word, SessionIdentity identity)
     {
         using var bench = new SessionBench();
-        Keep(bench, "a", Long);
-        var refusal = Assert.Throws<StokerException>(() => bench.Store.Open("a", null, identity, SessionBench.Layout));
+        bench.Keep("a", Long);
+        var refusal = Assert.Throws<StokerException>(() => bench.Store.Open("a", null, identity, Canary.Layout));
         Assert.Equal(ErrorKind.Conflict, refusal.Kind);
         Assert.Contains(word, refusal.Message);
-        Assert.Equal(ErrorKind.Conflict, Assert.Throws<StokerException>(() => bench.Store.Open("a", null, SessionBench.Identity, null)).Kind);
+        Assert.Equal(ErrorKind.Conflict, Assert.Throws<StokerException>(() => bench.Store.Open("a", null, Canary.Identity, null)).Kind);
         using var again = bench.Open("a");
         SessionBench.AssertCells(again);
     }
@@ -99,13 +100,13 @@ public sealed class SessionStoreTests
     {
         using var bench = new SessionBench();
         using var session = bench.Create("a");
-        SessionBench.Decode(session, 0, Long);
-        session.Save(SessionBench.Snapshot(Long));
-        Assert.Throws<InvalidOperationException>(() => session.Save(SessionBench.Snapshot(Long[..600])));
+        Canary.Decode(session, 0, Long);
+        session.Save(Canary.Snapshot(Long));
+        Assert.Throws<InvalidOperationException>(() => session.Save(Canary.Snapshot(Long[..600])));
         Assert.False(session.MoveBack(600));
         var edited = Long[..600].Concat(SessionBench.Tokens(40, 2)).ToArray();
-        SessionBench.Decode(session, 600, edited);
-        session.Save(SessionBench.Snapshot(edited));
+        Canary.Decode(session, 600, edited);
+        session.Save(Canary.Snapshot(edited));
         SessionBench.AssertCells(session);
     }
 
@@ -114,19 +115,19 @@ public sealed class SessionStoreTests
     {
         using var bench = new SessionBench();
         using var parent = bench.Create("p");
-        SessionBench.Decode(parent, 0, Long);
-        parent.Save(SessionBench.Snapshot(Long));
+        Canary.Decode(parent, 0, Long);
+        parent.Save(Canary.Snapshot(Long));
         using var child = parent.Fork("c");
         Grow(child, 2, 900);
         Grow(parent, 3, 800);
         Assert.True(parent.MoveBack(650)); // its file is shared now
         Grow(parent, 4, 1000);
-        using var second = child.Fork(null, SessionBench.Snapshot(child.Snapshot.Tokens.Take(100).ToArray()));
+        using var second = child.Fork(null, Canary.Snapshot(child.Snapshot.Tokens.Take(100).ToArray()));
         Grow(second, 5, 300);
         foreach (var session in new[] { parent, child, second }) SessionBench.AssertCells(session);
 
         var sizes = bench.Store.List().ToDictionary(static session => session.Name ?? "second");
-        Assert.True(sizes["c"].OwnBytes < 900 * SessionBench.Layout.CellBytes / 2, $"{sizes["c"]}");
+        Assert.True(sizes["c"].OwnBytes < 900 * Canary.Layout.CellBytes / 2, $"{sizes["c"]}");
         Assert.True(sizes["c"].SharedBytes > 0);
     }
 
@@ -134,7 +135,7 @@ public sealed class SessionStoreTests
     public void Fork_ParentRemoved_ChildKeepsTheCells()
     {
         using var bench = new SessionBench();
-        Keep(bench, "p", Long);
+        bench.Keep("p", Long);
         bench.Store.Fork("p", "c");
         bench.Store.Remove("p");
         Assert.Null(bench.Store.Find("p"));
@@ -179,7 +180,7 @@ public sealed class SessionStoreTests
     public void Recover_LeftoversOfKilledProcesses_AreRemoved()
     {
         using var bench = new SessionBench();
-        Keep(bench, "a", Long);
+        bench.Keep("a", Long);
         Directory.CreateDirectory(Path.Combine(bench.Root, ".new-0123456789abcdef"));
         Directory.CreateDirectory(Path.Combine(bench.Root, ".gone-0123456789abcdef", "x"));
         Assert.Equal(2, bench.Store.Recover());
@@ -190,33 +191,25 @@ public sealed class SessionStoreTests
     [Fact]
     public void Claim_OverQuota_PromptCacheGoesOldestFirstAndNamedStay()
     {
-        var perSession = 700 * SessionBench.Layout.CellBytes;
+        var perSession = 700 * Canary.Layout.CellBytes;
         using var bench = new SessionBench(quota: 4 * perSession);
-        Keep(bench, "named", Long);
-        var old = Keep(bench, null, Long);
-        var recent = Keep(bench, null, Long);
+        bench.Keep("named", Long);
+        var old = bench.Keep(null, Long);
+        var recent = bench.Keep(null, Long);
         File.SetLastWriteTimeUtc(Path.Combine(bench.Root, old, "lock"), new DateTime(2020, 1, 1, 0, 0, 0, DateTimeKind.Utc));
-        Keep(bench, "more", Long);
+        bench.Keep("more", Long);
         Assert.Null(bench.Store.Find(old));
         Assert.NotNull(bench.Store.Find(recent));
-        Keep(bench, "most", Long);
+        bench.Keep("most", Long);
         Assert.Null(bench.Store.Find(recent));
-        Assert.Equal(ErrorKind.OutOfSpace, Assert.Throws<StokerException>(() => Keep(bench, "too-much", Long)).Kind);
+        Assert.Equal(ErrorKind.OutOfSpace, Assert.Throws<StokerException>(() => bench.Keep("too-much", Long)).Kind);
         Assert.NotNull(bench.Store.Find("named"));
     }
 
     private static void Grow(OpenSession session, int seed, int cells)
     {
         var tokens = session.Snapshot.Tokens.Concat(SessionBench.Tokens(cells, seed)).Take(cells).ToArray();
-        SessionBench.Decode(session, session.Snapshot.Cells, tokens);
-        session.Save(SessionBench.Snapshot(tokens));
-    }
-
-    private static string Keep(SessionBench bench, string? name, int[] tokens)
-    {
-        using var session = bench.Create(name);
-        SessionBench.Decode(session, 0, tokens);
-        session.Save(SessionBench.Snapshot(tokens));
-        return session.Id;
+        Canary.Decode(session, session.Snapshot.Cells, tokens);
+        session.Save(Canary.Snapshot(tokens));
     }
 }

@@ -1,0 +1,67 @@
+using Stoker.Core.Errors;
+using Stoker.Engine.Sessions;
+
+namespace Stoker.Tests.Engine.Sessions;
+
+public sealed class SnapshotFileTests
+{
+    [Fact]
+    public void Read_AnyByteChangedOrMissing_IsRefused()
+    {
+        using var bench = new SessionBench();
+        var id = bench.Keep("a", SessionBench.Tokens(40, 1));
+        var path = bench.File(id, "snapshot");
+        var whole = File.ReadAllBytes(path);
+        for (var at = 0; at < whole.Length; at++)
+        {
+            var changed = whole.ToArray();
+            changed[at] ^= (byte)(1 << (at % 8));
+            File.WriteAllBytes(path, changed);
+            AssertCorrupt(bench, $"byte {at}");
+            if (at % 7 != 0) continue;
+            File.WriteAllBytes(path, whole[..at]);
+            AssertCorrupt(bench, $"{at} bytes");
+        }
+        File.WriteAllBytes(path, [.. whole, 0]);
+        AssertCorrupt(bench, "one byte more");
+        Assert.Equal(SessionState.Damaged, bench.Store.Find("a")!.State);
+        File.WriteAllBytes(path, whole);
+        using var again = bench.Open("a");
+        SessionBench.AssertCells(again);
+    }
+
+    [Theory]
+    [InlineData("\"kv-1\"", "\"../../other/kv-1\"")]
+    [InlineData("\"kv-1\"", "\"label.json\"")]
+    [InlineData("\"kv-1\"", "null")]
+    [InlineData("\"cells\":40", "\"cells\":-1")]
+    [InlineData("\"cells\":40", "\"cells\":39")]
+    [InlineData("\"cells\":40", "\"cells\":2000000000")]
+    [InlineData("\"rowBytes\":272", "\"rowBytes\":0")]
+    [InlineData("\"rowBytes\":272", "\"rowBytes\":2147483647")]
+    [InlineData("\"pageSizeBytes\":4096", "\"pageSizeBytes\":1")]
+    [InlineData("\"shared\":[]", "\"shared\":[{\"name\":\"kv-2\",\"endCell\":41}]")]
+    [InlineData("\"shared\":[]", "\"shared\":[null]")]
+    [InlineData("\"shared\":[]", "\"shared\":null")]
+    [InlineData("\"messages\":1", "\"messages\":2")]
+    [InlineData("\"model\":\"canary\"", "\"model\":null")]
+    public void Read_NonsenseWithRightSums_IsRefused(string said, string instead)
+    {
+        using var bench = new SessionBench();
+        var id = bench.Keep("a", SessionBench.Tokens(40, 1));
+        var path = bench.File(id, "snapshot");
+        File.WriteAllBytes(path, SnapshotEdit.Change(File.ReadAllBytes(path), head =>
+        {
+            Assert.Contains(said, head);
+            return head.Replace(said, instead, StringComparison.Ordinal);
+        }));
+        AssertCorrupt(bench, instead);
+    }
+
+    private static void AssertCorrupt(SessionBench bench, string what)
+    {
+        var refusal = Assert.Throws<StokerException>(() => bench.Store.Read("a"));
+        Assert.True(refusal.Kind == ErrorKind.Corrupt, $"{what}: {refusal.Message}");
+        Assert.Equal(ErrorKind.Corrupt, Assert.Throws<StokerException>(() => bench.Open("a")).Kind);
+    }
+}
