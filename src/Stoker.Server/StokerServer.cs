@@ -54,7 +54,7 @@ public sealed class StokerServer : IAsyncDisposable
         var httpMetrics = new HttpMetrics(registry);
 
         _supply = new ModelSupply(SupplyOptionsOf(start));
-        _sessions = new SessionStore(new SessionStoreOptions { Root = start.Paths.Sessions, QuotaBytes = options.SessionsQuotaBytes }, start.Time);
+        _sessions = new SessionStore(new SessionStoreOptions { Root = start.Paths.Sessions, Sync = options.Durability == "fsync", QuotaBytes = options.SessionsQuotaBytes }, start.Time);
         _runnerLog = new RunnerLog(RunnerLogPath(start.Paths), start.Time);
         _engine = start.Engine?.Invoke(_supply) ?? MakeEngine(start, runner);
         var adminLogger = _log.CreateLogger("Stoker.Admin");
@@ -124,8 +124,6 @@ public sealed class StokerServer : IAsyncDisposable
         _log.Dispose();
     }
 
-    private static string SessionsFolder(StokerPaths paths) => Path.Combine(paths.Home, "sessions");
-
     private static SupplyOptions SupplyOptionsOf(ServerStart start) => new()
     {
         Home = start.Paths.Home,
@@ -180,7 +178,7 @@ public sealed class StokerServer : IAsyncDisposable
             QueueLength = options.QueueLength,
             KeepAlive = options.KeepAlive,
             Load = LoadWords.Of(options),
-            SessionsFolder = SessionsFolder(start.Paths),
+            SessionsFolder = start.Paths.Sessions,
             Log = _runnerLog.Write,
         };
         return new InferenceEngine(new SuppliedModels(_supply), new MemoryLedger(new SystemMemoryGauge()), pool, start.Time);
