@@ -25,7 +25,14 @@ public static class Canary
         {
             var rows = new byte[(tokens.Count - fromCell) * region.RowBytes];
             for (var cell = fromCell; cell < tokens.Count; cell++) Row(region, cell, tokens[cell], rows.AsSpan((cell - fromCell) * region.RowBytes, region.RowBytes));
-            RandomAccess.Write(session.Chain.Own.Handle, rows, region.FileOffset + ((long)fromCell * region.RowBytes));
+            try
+            {
+                RandomAccess.Write(session.Chain.Own.Handle, rows, region.FileOffset + ((long)fromCell * region.RowBytes));
+            }
+            catch (IOException refused)
+            {
+                throw DiskErrors.Wrap(refused, "Writing cells", session.Chain.Own.Name);
+            }
         }
     }
 

@@ -81,23 +81,7 @@ public sealed class OpenSession : IDisposable
             if (Chain is not { } old || Layout is null) return false; // a snapshot with its cells inside stands by itself
             if (cells < Snapshot.Cells && cells > 0 && state.IsEmpty && !Snapshot.State.IsEmpty)
                 throw new ArgumentException("This model's state cannot be cut: pass the state at that cell, or go back to 0.", nameof(state));
-            var next = SessionErrors.OnDisk($"Session {Shown}", Folder.Path, () => ChainCut.Back(old, Layout, cells, NewFile));
-            var replaced = next != old;
-            try
-            {
-                Chain = next;
-                OpenMark.Write(_lock.File, Math.Min(cells, Math.Min(Snapshot.Cells, OpenMark.Read(_lock.File)?.Cells ?? 0)));
-                if (replaced || cells < Snapshot.Cells) Write(CutSnapshot(cells, state));
-            }
-            catch
-            {
-                Chain = old;
-                if (replaced) next.Dispose();
-                throw;
-            }
-            if (replaced) old.Dispose();
-            RemoveOrphans();
-            return replaced;
+            return SessionErrors.OnDisk($"Session {Shown}", Folder.Path, () => CutBack(old, Layout, cells, state));
         }
     }
 
@@ -167,6 +151,27 @@ public sealed class OpenSession : IDisposable
         if (_record is not { } record) return;
         _record = record with { Head = record.Head with { BootId = OpenMark.ThisBoot, SyncedCells = fromDisk ? record.Head.Cells : record.Head.SyncedCells } };
         Folder.Replace(Folder.Snapshot, stream => SnapshotFile.Write(stream, _record), _store.Options.Sync);
+    }
+
+    private bool CutBack(KvChain old, KvLayout layout, int cells, ReadOnlyMemory<byte> state)
+    {
+        var next = ChainCut.Back(old, layout, cells, NewFile);
+        var replaced = next != old;
+        try
+        {
+            Chain = next;
+            OpenMark.Write(_lock.File, Math.Min(cells, Math.Min(Snapshot.Cells, OpenMark.Read(_lock.File)?.Cells ?? 0)));
+            if (replaced || cells < Snapshot.Cells) Write(CutSnapshot(cells, state));
+        }
+        catch
+        {
+            Chain = old;
+            if (replaced) next.Dispose();
+            throw;
+        }
+        if (replaced) old.Dispose();
+        RemoveOrphans();
+        return replaced;
     }
 
     private KvFile NewFile() => _store.Own(KvFile.Create(Folder.NextKvFile(), Layout!));
