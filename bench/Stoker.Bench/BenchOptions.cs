@@ -13,13 +13,15 @@ internal sealed record BenchOptions
           start-up     stoker version against an empty .NET program
           memory       the daemon's private memory after a pull, a chat, an unload and a minute of rest
           fetch        2 GiB from a paced and an unpaced loopback origin, beside aria2c and curl; only when it is named (half an hour)
-          kv           KV in files beside the stock buffer type: memory, speed, pressure; only when it is named (half an hour, 30 GB of disk)
-        --quick measures a few times only: for trying the benchmark, not for figures.
+          kv [PART ...]  KV in files against the library's own buffer type, only when named; parts: memory long prefill speed batch
+                         switch forks pressure rows large, five minutes at most each, the models of the first run apart
         of fetch: --pairs N (7), --size MIB (2048), --bars-only (nobody that no bar needs),
                   --part paced-disk|paced-tmpfs|unpaced-disk|unpaced-tmpfs|hit (may be repeated; default: all)
-        of kv: --part memory|decode|streams|fork|prefill|pressure|shapes|shape-32b (may be repeated; default: all),
-               --models FOLDER (keeps the models there, for the next run)
+        of kv: --folder DIR keeps the models there for the next run (all parts: 40 GB).
+        --quick measures a few times only, kv with small models: for trying the benchmark, not for figures.
         """;
+
+    public const string Kv = "kv";
 
     private static readonly string[] Known = ["start-up", "first-token", "decode", "memory"];
     private static readonly string[] FetchParts = ["paced-disk", "paced-tmpfs", "unpaced-disk", "unpaced-tmpfs", "hit"];
@@ -47,13 +49,16 @@ internal sealed record BenchOptions
     /// <summary>Leaves out whom no bar needs.</summary>
     public bool BarsOnly { get; init; }
 
-    /// <summary>Where <c>kv</c> keeps its models; null: a temporary folder.</summary>
-    public string? ModelsFolder { get; init; }
-
-    /// <summary>Parts of <c>fetch</c> and <c>kv</c>; none: all.</summary>
+    /// <summary>Parts of <c>fetch</c>; none: all.</summary>
     public required IReadOnlyList<string> Parts { get; init; }
 
     public bool Json { get; init; }
+
+    /// <summary>Null: a temporary one.</summary>
+    public string? Folder { get; init; }
+
+    /// <summary>Of <see cref="KvBench.Parts"/>; none: all.</summary>
+    public required IReadOnlyList<string> KvParts { get; init; }
 
     public bool Quick { get; init; }
 
@@ -62,10 +67,12 @@ internal sealed record BenchOptions
     {
         var names = new List<string>();
         var parts = new List<string>();
+        var kvParts = new List<string>();
         var options = new BenchOptions
         {
             Names = names,
             Parts = parts,
+            KvParts = kvParts,
             // Beside the repository's own artifacts/bin/Stoker.Bench/release.
             LabFolder = Path.GetFullPath(Path.Combine(baseFolder, "../../../../tools/lab")),
             Program = Path.Combine(baseFolder, "stoker"),
@@ -93,16 +100,22 @@ internal sealed record BenchOptions
                     options = options with { SizeBytes = (long)mebibytes << 20 };
                     i++;
                     break;
-                case "--models" when i + 1 < arguments.Count:
-                    options = options with { ModelsFolder = Path.GetFullPath(arguments[++i]) };
-                    break;
-                case "--part" when i + 1 < arguments.Count && (FetchParts.Contains(arguments[i + 1]) || KvBench.PartNames.Contains(arguments[i + 1])):
+                case "--part" when i + 1 < arguments.Count && FetchParts.Contains(arguments[i + 1]):
                     parts.Add(arguments[++i]);
                     break;
                 case "--program" when i + 1 < arguments.Count:
                     options = options with { Program = Path.GetFullPath(arguments[++i]) };
                     break;
-                case var name when Known.Contains(name) || name is "fetch" or "kv":
+                case "--folder" when i + 1 < arguments.Count:
+                    options = options with { Folder = Path.GetFullPath(arguments[++i]) };
+                    break;
+                case Kv:
+                    names.Add(Kv);
+                    break;
+                case var part when names.Contains(Kv) && KvBench.Parts.Contains(part):
+                    kvParts.Add(part);
+                    break;
+                case var name when Known.Contains(name) || name == "fetch":
                     names.Add(name);
                     break;
                 default:

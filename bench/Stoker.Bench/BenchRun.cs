@@ -22,8 +22,8 @@ internal static class BenchRun
             Add(await StartUpBench.RunAsync(options, cancellationToken));
         }
         if (options.Names.Contains("fetch")) Add(await FetchBench.RunAsync(options, progress, cancellationToken));
-        if (options.Names.Contains("kv")) await KvBench.RunAsync(options, Add, progress, cancellationToken);
-        if (options.Names.Any(static name => name is not ("start-up" or "fetch" or "kv"))) await RunWithDaemonAsync(options, Add, progress, cancellationToken);
+        if (options.Names.Contains(BenchOptions.Kv)) await KvBench.RunAsync(options, Add, progress, cancellationToken);
+        if (options.Names.Any(static name => name is not ("start-up" or "fetch" or BenchOptions.Kv))) await RunWithDaemonAsync(options, Add, progress, cancellationToken);
         if (options.Json) output.WriteLine(JsonSerializer.Serialize(new BenchReport(conditions, figures), BenchJson.Default.BenchReport));
         return figures.All(static figure => figure.Passed != false) ? 0 : 1;
 
@@ -51,7 +51,7 @@ internal static class BenchRun
         await home.StokerAsync(["pull", FirstTokenBench.Model], cancellationToken);
         foreach (var name in options.Names)
         {
-            if (name is "start-up" or "fetch" or "kv") continue;
+            if (name is "start-up" or "fetch" or BenchOptions.Kv) continue;
             progress.WriteLine(name);
             add(name switch
             {

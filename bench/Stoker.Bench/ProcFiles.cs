@@ -16,17 +16,6 @@ internal static class ProcFiles
         throw new InvalidOperationException($"Process {processId} has no {field}.");
     }
 
-    /// <summary>A field of /proc/PID/smaps_rollup in MiB (Private_Dirty, Pss_File ...).</summary>
-    public static double RollupMib(int processId, string field)
-    {
-        foreach (var line in File.ReadLines($"/proc/{processId}/smaps_rollup"))
-        {
-            if (!line.StartsWith(field + ":", StringComparison.Ordinal)) continue;
-            return long.Parse(line[(field.Length + 1)..].Trim().Split(' ')[0], CultureInfo.InvariantCulture) / 1024.0;
-        }
-        throw new InvalidOperationException($"Process {processId} has no {field}.");
-    }
-
     /// <summary>Children of a process whose command line has this word.</summary>
     public static IReadOnlyList<int> Children(int parent, string word)
     {

@@ -3,9 +3,9 @@ using Stoker.Bench.Fetch;
 using Stoker.Bench.Kv;
 
 // ./run bench [decode|first-token|start-up|memory|fetch|kv ...] [--json] [--quick] [--program PATH]
-if (args is [KvProbe.Verb, .. var held]) return KvProbe.Run(held);
 if (args is [BareLoop.Verb, .. var rest]) return BareLoop.Run(rest);
 if (args is [TouchedMemory.Verb, var bytes]) return TouchedMemory.Run(bytes);
+if (args is [KvChild.Verb, .. var child]) return KvChild.Run(child);
 if (BenchOptions.Parse(args, AppContext.BaseDirectory) is not { } options)
 {
     Console.Error.WriteLine(BenchOptions.Usage);

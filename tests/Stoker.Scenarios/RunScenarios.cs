@@ -37,6 +37,23 @@ public sealed class RunScenarios(ScenarioHub hub)
     }
 
     [Fact]
+    public async Task BenchModel_Trained_FiguresOfBothStates_NoneWithoutTheModel()
+    {
+        await using var home = hub.NewHome();
+
+        var printed = (await home.StokerAsync("bench", "model", ScenarioHub.TrainedModel, "--fill", "300", "-n", "4")).Expect(0);
+        var absent = await home.StokerAsync("bench", "model", "hf:nobody/nothing");
+
+        Assert.Matches(@"tokens in the context +\d\d +3\d\d
+", printed.Out);
+        Assert.Matches(@"decode, tokens/s +[1-9][\d.]* +[1-9][\d.]*
+", printed.Out);
+        Assert.Matches(@"RssAnon, MiB +[1-9]\d* +[1-9]\d*
+", printed.Out);
+        Assert.Contains("stoker pull", absent.Error);
+    }
+
+    [Fact]
     public async Task Run_FromEveryOrigin_GivesTheSameText()
     {
         await using var home = hub.NewHome();

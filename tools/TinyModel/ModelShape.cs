@@ -12,6 +12,7 @@ namespace TinyModel;
 /// <param name="FeedForward">Inner extent of the feed-forward part.</param>
 /// <param name="Vocabulary">Tokens.</param>
 /// <param name="TiedOutput">True: the output matrix is the embedding.</param>
+/// <param name="Experts">Null: every layer's feed-forward part is one.</param>
 public sealed record ModelShape(
     string Architecture,
     int Layers,
@@ -21,7 +22,8 @@ public sealed record ModelShape(
     int HeadLength,
     int FeedForward,
     int Vocabulary,
-    bool TiedOutput)
+    bool TiedOutput,
+    ModelExperts? Experts = null)
 {
     private static readonly Dictionary<string, ModelShape> Known = new(StringComparer.Ordinal)
     {
@@ -32,13 +34,17 @@ public sealed record ModelShape(
         ["7b"] = new("qwen2", 28, 3584, 28, [4], 128, 18_944, 152_064, false),
         ["14b"] = new("qwen2", 48, 5120, 40, [8], 128, 13_824, 152_064, false),
         ["32b"] = new("qwen2", 64, 5120, 40, [8], 128, 27_648, 152_064, false),
-        // Short convolutions, and attention in every fourth layer: 8 billion parameters.
-        ["8bh"] = new("lfm2", 32, 4096, 32, [0, 0, 0, 8], 128, 13_312, 65_536, true),
+        // A context of tens of thousands of tokens can really be computed on it, in a minute or so.
+        ["thin"] = new("qwen2", 4, 256, 4, [2], 64, 1024, 4096, true),
+        // LFM2's 8B with 1B active: short convolutions, attention in six layers, a mixture of experts after the first two.
+        ["lfm2-8b"] = new(
+            "lfm2moe", 24, 2048, 32, [0, 0, 8, 0, 0, 0, 8, 0, 0, 0, 8, 0, 0, 0, 8, 0, 0, 0, 8, 0, 0, 8, 0, 0], 64, 7168, 65_536, true, new(32, 4, 1792, 2)),
         ["tiny"] = new("qwen2", 6, 256, 4, [2], 64, 512, 4096, true),
         // Sliding window of 512 tokens, every sixth layer full.
         ["gemma3t"] = new("gemma3", 12, 256, 4, [2], 64, 512, 4096, true),
         // Short convolutions with attention in some layers.
         ["lfm2t"] = new("lfm2", 8, 256, 4, [0, 0, 2, 0, 0, 2, 0, 2], 64, 512, 4096, true),
+        ["lfm2moet"] = new("lfm2moe", 6, 256, 4, [0, 0, 2, 0, 0, 2], 64, 512, 4096, true, new(4, 2, 256, 2)),
         // Mamba-2 with attention in some layers.
         ["granitet"] = new("granitehybrid", 6, 256, 4, [0, 0, 2, 0, 0, 2], 64, 512, 4096, true),
     };
@@ -51,5 +57,18 @@ public sealed record ModelShape(
 
     public int KeyValueHeadsOf(int layer) => KeyValueHeads[layer % KeyValueHeads.Count];
 
+    /// <summary>Bytes that one token takes in an f16 KV cache.</summary>
+    public long CellBytes => Enumerable.Range(0, Layers).Sum(KeyValueHeadsOf) * (long)HeadLength * 2 * 2;
+
+    /// <summary>Whether this layer's feed-forward part is a mixture of experts.</summary>
+    public bool HasExperts(int layer) => Experts is { } experts && layer >= experts.DenseLayers;
+
     public bool IsHybrid => KeyValueHeads.Contains(0);
 }
+
+/// <summary>A mixture of experts.</summary>
+/// <param name="Count">Experts of a layer.</param>
+/// <param name="Used">Of them for each token.</param>
+/// <param name="FeedForward">Inner extent of one.</param>
+/// <param name="DenseLayers">First layers that have none.</param>
+public sealed record ModelExperts(int Count, int Used, int FeedForward, int DenseLayers);

@@ -59,6 +59,14 @@ public static class RandomModel
         else writer.Set(prefix + "attention.head_count_kv", (uint)shape.KeyValueHeads[0]);
         writer.Set(prefix + "attention.layer_norm_rms_epsilon", 1e-6f);
         writer.Set(prefix + "rope.freq_base", 1e6f);
+        if (shape.Experts is { } experts)
+        {
+            writer.Set(prefix + "expert_count", (uint)experts.Count);
+            writer.Set(prefix + "expert_used_count", (uint)experts.Used);
+            writer.Set(prefix + "expert_feed_forward_length", (uint)experts.FeedForward);
+            writer.Set(prefix + "leading_dense_block_count", (uint)experts.DenseLayers);
+            writer.Set(prefix + "expert_gating_func", 2u); // sigmoid
+        }
         switch (shape.Architecture)
         {
             case "gemma3":
@@ -66,7 +74,7 @@ public static class RandomModel
                 writer.Set(prefix + "attention.key_length", (uint)shape.HeadLength);
                 writer.Set(prefix + "attention.value_length", (uint)shape.HeadLength);
                 break;
-            case "lfm2":
+            case "lfm2" or "lfm2moe":
                 writer.Set(prefix + "shortconv.l_cache", (uint)TensorList.ShortConvolution);
                 break;
             case "granitehybrid":

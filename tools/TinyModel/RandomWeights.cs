@@ -99,6 +99,7 @@ internal sealed class RandomWeights
         if (name.EndsWith(".attn_norm.weight", StringComparison.Ordinal)) return _options.NormScale;
         if (name.Contains("norm", StringComparison.Ordinal)) return 1;
         if (name.Contains("conv", StringComparison.Ordinal) && name.EndsWith("weight", StringComparison.Ordinal)) return Between(ref random, -0.6, 0.6);
+        if (name.EndsWith("ffn_gate_inp.weight", StringComparison.Ordinal)) return Between(ref random, -0.1, 0.1);
         if (name.EndsWith("ssm_a", StringComparison.Ordinal)) return Between(ref random, -2, -0.3);
         if (name.EndsWith("ssm_d", StringComparison.Ordinal)) return Between(ref random, 0.5, 1);
         if (name.EndsWith("ssm_dt.bias", StringComparison.Ordinal)) return Between(ref random, -2, 0);

@@ -15,23 +15,23 @@ internal static class TensorList
     public static IEnumerable<(string Name, long[] Dimensions, bool IsMatrix)> Of(ModelShape shape)
     {
         yield return ("token_embd.weight", [shape.Hidden, shape.Vocabulary], true);
-        yield return (shape.Architecture == "lfm2" ? "token_embd_norm.weight" : "output_norm.weight", [shape.Hidden], false);
+        yield return (shape.Architecture.StartsWith("lfm2", StringComparison.Ordinal) ? "token_embd_norm.weight" : "output_norm.weight", [shape.Hidden], false);
         if (!shape.TiedOutput) yield return ("output.weight", [shape.Hidden, shape.Vocabulary], true);
         for (var layer = 0; layer < shape.Layers; layer++)
         {
-            foreach (var (name, dimensions, isMatrix) in Layer(shape, shape.KeyValueHeadsOf(layer)))
+            foreach (var (name, dimensions, isMatrix) in Layer(shape, shape.KeyValueHeadsOf(layer), shape.HasExperts(layer)))
             {
                 yield return ($"blk.{layer}.{name}", dimensions, isMatrix);
             }
         }
     }
 
-    private static IEnumerable<(string Name, long[] Dimensions, bool IsMatrix)> Layer(ModelShape shape, int keyValueHeads)
+    private static IEnumerable<(string Name, long[] Dimensions, bool IsMatrix)> Layer(ModelShape shape, int keyValueHeads, bool experts)
     {
         long hidden = shape.Hidden;
         yield return ("attn_norm.weight", [hidden], false);
         var mixer = keyValueHeads > 0 ? Attention(shape, keyValueHeads)
-            : shape.Architecture == "lfm2" ? Convolution(hidden)
+            : shape.Architecture.StartsWith("lfm2", StringComparison.Ordinal) ? Convolution(hidden)
             : StateSpace(shape);
         foreach (var tensor in mixer) yield return tensor;
         if (shape.Architecture == "gemma3")
@@ -40,9 +40,23 @@ internal static class TensorList
             yield return ("post_ffw_norm.weight", [hidden], false);
         }
         yield return ("ffn_norm.weight", [hidden], false);
-        yield return ("ffn_gate.weight", [hidden, shape.FeedForward], true);
-        yield return ("ffn_up.weight", [hidden, shape.FeedForward], true);
-        yield return ("ffn_down.weight", [shape.FeedForward, hidden], true);
+        foreach (var tensor in experts ? Mixture(hidden, shape.Experts!) : FeedForward(hidden, shape.FeedForward)) yield return tensor;
+    }
+
+    private static IEnumerable<(string Name, long[] Dimensions, bool IsMatrix)> FeedForward(long hidden, long inner)
+    {
+        yield return ("ffn_gate.weight", [hidden, inner], true);
+        yield return ("ffn_up.weight", [hidden, inner], true);
+        yield return ("ffn_down.weight", [inner, hidden], true);
+    }
+
+    private static IEnumerable<(string Name, long[] Dimensions, bool IsMatrix)> Mixture(long hidden, ModelExperts experts)
+    {
+        yield return ("ffn_gate_inp.weight", [hidden, experts.Count], false);
+        yield return ("exp_probs_b.bias", [experts.Count], false);
+        yield return ("ffn_gate_exps.weight", [hidden, experts.FeedForward, experts.Count], true);
+        yield return ("ffn_up_exps.weight", [hidden, experts.FeedForward, experts.Count], true);
+        yield return ("ffn_down_exps.weight", [experts.FeedForward, hidden, experts.Count], true);
     }
 
     private static IEnumerable<(string Name, long[] Dimensions, bool IsMatrix)> Attention(ModelShape shape, int keyValueHeads)
@@ -60,7 +74,7 @@ internal static class TensorList
             yield return ("attn_k.bias", [keys], false);
             yield return ("attn_v.bias", [keys], false);
         }
-        if (shape.Architecture is "gemma3" or "lfm2")
+        if (shape.Architecture is "gemma3" or "lfm2" or "lfm2moe")
         {
             yield return ("attn_q_norm.weight", [shape.HeadLength], false);
             yield return ("attn_k_norm.weight", [shape.HeadLength], false);

@@ -1,132 +1,70 @@
 using System.Globalization;
-using Stoker.Core.Budget;
-using Stoker.Engine.Protocol;
-using TinyModel;
 
 namespace Stoker.Bench.Kv;
 
-/// <summary>What a context needs of memory, nearly empty and filled, and while a prompt is computed at depth.</summary>
+/// <summary>The memory of a runner's context, nearly empty and filled.</summary>
 internal static class KvMemoryBench
 {
-    private const int Context = 65_536;
-    private const int Filled = 60_000;
+    private const int ContextTokens = 65_536;
+    private const int LongContextTokens = 262_144;
+    private const int PromptTokens = 64;
+    private const int AnswerTokens = 8;
 
-    public static async Task<IReadOnlyList<Figure>> RunAsync(KvBench bench, CancellationToken cancellationToken)
+    public static async Task RunAsync(KvLab lab, Action<Figure> tell, CancellationToken cancellationToken)
     {
-        var shape = bench.MainShape;
-        var state = bench.State(shape, Filled, slots: 1);
-        var (ssd, ssdHash) = await SideAsync(bench, KvMode.Ssd, state, cancellationToken);
-        var (stock, stockHash) = await SideAsync(bench, KvMode.Ram, state, cancellationToken);
-        var figures = new List<Figure>
+        var shape = lab.Quick ? "0.5bs" : "7b";
+        var cells = lab.Quick ? 8000 : 60_000;
+        using var state = lab.NewState(cells);
+        var hashes = new List<string>();
+        foreach (var side in new[] { "stock", "ssd" })
         {
-            Figure.AtMost($"{shape}: RssAnon at 65,536, nearly empty", ssd.Empty.Anonymous, 80, "MiB", $"{ssd.Empty}; stock: {stock.Empty}"),
-            Figure.AtMost($"{shape}: RssAnon decoding at 60,000", ssd.Full.Anonymous, 100, "MiB", ssd.Full.ToString()),
-            bench.IsQuick
-                ? Figure.Told($"{shape}: the stock buffer type there", stock.Full.Anonymous, "MiB", stock.Full.ToString())
-                : Figure.AtLeast($"{shape}: the stock buffer type there", stock.Full.Anonymous, 3600, "MiB", stock.Full.ToString()),
-            Figure.AtMost($"{shape}: context of 65,536 made in", ssd.CreationMs, 300, "ms", string.Create(CultureInfo.InvariantCulture, $"stock: {stock.CreationMs:0} ms")),
-            Figure.AtLeast($"{shape}: logits at 60,000 equal to stock's", ssdHash == stockHash ? 1 : 0, 1, "", "hash of the whole row"),
-            Figure.AtMost($"{shape}: 60,000 tokens leave a slot and come back", ssd.SwitchMs, 60, "ms", $"median of 7, {ssd.Switches}"),
-        };
-        await using var large = await bench.StartAsync(KvMode.Ssd, shape, 262_144, 1, null, cancellationToken);
-        await WarmAsync(large, cancellationToken);
-        var memory = large.Memory();
-        figures.Add(Figure.AtMost($"{shape}: RssAnon at 262,144, nearly empty", memory.Anonymous, 130, "MiB", $"{memory}; made in {large.CreationMs:0} ms"));
-        return figures;
-    }
-
-    public static async Task<IReadOnlyList<Figure>> PrefillAsync(KvBench bench, CancellationToken cancellationToken)
-    {
-        const string shape = "0.5bs";
-        var tokens = bench.IsQuick ? 128 : 512;
-        var state = bench.State(shape, Filled, slots: 1);
-        var ours = new List<double>();
-        var theirs = new List<double>();
-        double peak = 0, after = 0, stockPeak = 0;
-        await using var ssd = await bench.StartAsync(KvMode.Ssd, shape, Context, 1, null, cancellationToken);
-        await using var stock = await bench.StartAsync(KvMode.Ram, shape, Context, 1, null, cancellationToken);
-        foreach (var side in new[] { ssd, stock }) await side.AskAsync($"load 0 {state}", cancellationToken);
-        for (var pair = 0; pair < (bench.IsQuick ? 1 : 3); pair++)
-        {
-            var (seconds, seen) = await ssd.AskWatchedAsync($"prefill {tokens}", cancellationToken);
-            ours.Add(seconds);
-            peak = Math.Max(peak, seen);
-            await ssd.AskAsync("release", cancellationToken);
-            after = ssd.Memory().Anonymous;
-            (seconds, seen) = await stock.AskWatchedAsync($"prefill {tokens}", cancellationToken);
-            theirs.Add(seconds);
-            stockPeak = Math.Max(stockPeak, seen);
-            foreach (var side in new[] { ssd, stock }) await side.AskAsync($"truncate {Filled}", cancellationToken);
+            await using var child = await lab.StartAsync(side, shape, ContextTokens, cancellationToken);
+            tell(Bar(side, lab.Quick, "seconds to make a context of 65536", child.Opened.Seconds, 0.3, "s", ""));
+            var (empty, emptyHash) = await AnswerAsync(child, cancellationToken);
+            tell(Bar(side, lab.Quick, "RssAnon at 65536, nearly empty", empty.RssAnon, 80, "MiB", empty.ToString()));
+            var filled = await lab.FillAsync(child, 0, cells, state, cancellationToken);
+            var answer = await child.AskAsync($"decode 0 {AnswerTokens}", cancellationToken);
+            var memory = child.Memory();
+            var detail = string.Create(CultureInfo.InvariantCulture, $"{memory}; filled in {filled.Seconds:0.0} s, {answer.Rate:0.00} tokens/s");
+            var name = $"RssAnon at 65536, decoding at {cells}";
+            tell(side == "ssd" ? Bar(side, lab.Quick, name, memory.RssAnon, 100, "MiB", detail)
+                : lab.Quick ? Figure.Told($"{name}, stock", memory.RssAnon, "MiB", detail)
+                : Figure.AtLeast($"{name}, stock", memory.RssAnon, 3600, "MiB", detail));
+            hashes.Add(emptyHash + answer.Hash);
         }
-        var ratio = Samples.Median(ours.Zip(theirs, static (a, b) => b / a));
-        return
-        [
-            Figure.AtMost($"{shape}: peak RssAnon of a prefill at 60,000", peak, 80, "MiB", string.Create(CultureInfo.InvariantCulture, $"{tokens} tokens; stock: {stockPeak:0}")),
-            Figure.AtMost($"{shape}: RssAnon after it", after, 40, "MiB", ssd.Memory().ToString()),
-            Figure.AtLeast($"{shape}: its speed / stock's", ratio, 0.8, "", $"{Samples.Range(ours)} s of {Samples.Range(theirs)} s"),
-        ];
+        tell(Same("logits of both sides are equal, bit for bit", hashes));
     }
 
-    /// <summary>DiskLLM's rows, as shapes. The stock side runs where it fits.</summary>
-    public static async Task<IReadOnlyList<Figure>> ShapesAsync(KvBench bench, CancellationToken cancellationToken)
+    /// <summary>A context four times as large.</summary>
+    public static async Task RunLongAsync(KvLab lab, Action<Figure> tell, CancellationToken cancellationToken)
     {
-        var figures = new List<Figure>();
-        (string Shape, int Context)[] rows = bench.IsQuick ? [("0.5bs", Context)] : [("3b", Context), ("8bh", 131_072), ("14b", Context)];
-        foreach (var (shape, context) in rows)
+        var shape = lab.Quick ? "0.5bs" : "7b";
+        foreach (var side in new[] { "stock", "ssd" })
         {
-            bench.Say(shape);
-            var model = bench.Model(shape);
-            KvMemory ssd, stock;
-            await using (var side = await bench.StartAsync(KvMode.Ssd, shape, context, 1, null, cancellationToken))
+            if (side == "stock" && !lab.HasRoom(shape, LongContextTokens, out var why))
             {
-                await WarmAsync(side, cancellationToken);
-                ssd = side.Memory();
+                tell(Figure.Told("RssAnon at 262144, nearly empty, stock", double.NaN, "MiB", why));
+                continue;
             }
-            var cells = CacheBytes(shape, context);
-            var text = "stock: not run, its cells do not fit";
-            if (cells + (2L << 30) < new SystemMemoryGauge().Read().AvailableBytes)
-            {
-                await using var side = await bench.StartAsync(KvMode.Ram, shape, context, 1, null, cancellationToken);
-                await WarmAsync(side, cancellationToken);
-                stock = side.Memory();
-                text = $"stock: {stock}";
-            }
-            figures.Add(Figure.Told($"{shape} at {context}: RssAnon", ssd.Anonymous, "MiB", $"{ssd}; cells {ByteCount.Text(cells)}; {text}"));
-            bench.RemoveCells();
-            bench.Remove(model);
+            await using var child = await lab.StartAsync(side, shape, LongContextTokens, cancellationToken);
+            var (memory, _) = await AnswerAsync(child, cancellationToken);
+            var detail = string.Create(CultureInfo.InvariantCulture, $"{memory}; made in {child.Opened.Seconds:0.00} s");
+            tell(Bar(side, lab.Quick, "RssAnon at 262144, nearly empty", memory.RssAnon, 130, "MiB", detail));
         }
-        return figures;
     }
 
-    private static long CacheBytes(string shape, int context)
+    /// <summary>A short prompt and a few tokens; what the process occupies after.</summary>
+    private static async Task<(MemorySample Memory, string Hash)> AnswerAsync(KvChildProcess child, CancellationToken cancellationToken)
     {
-        var extents = ModelShape.Named(shape);
-        return Enumerable.Range(0, extents.Layers).Sum(layer => 4L * extents.KeyValueHeadsOf(layer) * extents.HeadLength * context);
+        var prompt = await child.AskAsync($"prefill 0 {PromptTokens}", cancellationToken);
+        var answer = await child.AskAsync($"decode 0 {AnswerTokens}", cancellationToken);
+        return (child.Memory(), prompt.Hash + answer.Hash);
     }
 
-    private static async Task WarmAsync(KvProbeProcess side, CancellationToken cancellationToken)
-    {
-        await side.AskAsync("prefill 16", cancellationToken);
-        await side.AskAsync("decode 1 2", cancellationToken);
-        await side.AskAsync("release", cancellationToken);
-    }
+    /// <summary>Bars hold for our side at full size; everything else is told.</summary>
+    private static Figure Bar(string side, bool quick, string name, double value, double bar, string unit, string detail) =>
+        side == "ssd" && !quick ? Figure.AtMost($"{name}, {side}", value, bar, unit, detail) : Figure.Told($"{name}, {side}", value, unit, detail);
 
-    private static async Task<(Sides Figures, double Hash)> SideAsync(KvBench bench, KvMode mode, string state, CancellationToken cancellationToken)
-    {
-        bench.Say(mode == KvMode.Ssd ? "files" : "stock");
-        await using var side = await bench.StartAsync(mode, bench.MainShape, Context, 1, null, cancellationToken);
-        await WarmAsync(side, cancellationToken);
-        var empty = side.Memory();
-        await side.AskAsync("truncate 0", cancellationToken);
-        await side.AskAsync($"load 0 {state}", cancellationToken);
-        await side.AskAsync("decode 1 1", cancellationToken);
-        var hash = await side.AskAsync("hash", cancellationToken);
-        var full = side.Memory();
-        var switches = new List<double>();
-        for (var i = 0; mode == KvMode.Ssd && i < 7; i++) switches.Add(await side.AskAsync("switch", cancellationToken));
-        bench.RemoveCells();
-        return (new Sides(empty, full, side.CreationMs, Samples.Median(switches), switches.Count == 0 ? "" : Samples.Range(switches)), hash);
-    }
-
-    private sealed record Sides(KvMemory Empty, KvMemory Full, double CreationMs, double SwitchMs, string Switches);
+    internal static Figure Same(string name, IReadOnlyList<string> hashes) =>
+        Figure.AtLeast(name, hashes.Distinct().Count() == 1 ? 1 : 0, 1, "", string.Join(" ", hashes.Distinct().Select(static hash => hash[^16..])));
 }

@@ -1,81 +1,86 @@
 using System.Globalization;
-using Stoker.Core.Budget;
-using Stoker.Engine.Protocol;
 
 namespace Stoker.Bench.Kv;
 
-/// <summary>Less memory than the conversation and the weights have: the stock buffer type is killed there, files are read again.</summary>
+/// <summary>In a memory cgroup: where the stock side is killed, and how fast ours is when the working set does not fit.</summary>
 internal static class KvPressureBench
 {
-    public static async Task<IReadOnlyList<Figure>> RunAsync(KvBench bench, CancellationToken cancellationToken)
+    private const string Shape = "0.5b";
+    private const int ContextTokens = 131_072;
+    private const int Answer = 8;
+
+    public static async Task RunAsync(KvLab lab, Action<Figure> tell, CancellationToken cancellationToken)
     {
-        const string shape = "0.5bs";
-        const int context = 131_072, filled = 60_000;
-        var tokens = bench.IsQuick ? 2 : 6;
-        var state = bench.State(shape, filled, slots: 1);
-        var figures = new List<Figure>();
-        var weights = new FileInfo(bench.Model(shape)).Length;
-        var workingSet = weights + new FileInfo(state).Length;
-        double? expected = null;
-        foreach (var share in new[] { 0, 1, 0.5, 0.25 })
+        var cells = lab.Quick ? 8000 : 60_000;
+        using var state = lab.NewState(cells);
+        string[] free;
+        double whole;
+        await using (var stock = await lab.StartAsync("stock", Shape, ContextTokens, cancellationToken))
         {
-            var limit = share == 0 ? 64L << 30 : (long)(share * workingSet) + (64 << 20);
-            using var group = MemoryGroup.TryCreate(limit);
-            if (group is null) return [Figure.Told("under pressure", double.NaN, "", "not measured: no memory control group can be made here")];
-            if (share == 0.5) figures.Add(await StockAsync(bench, shape, context, group, limit, cancellationToken));
-            var (rate, hash) = await FilesAsync(bench, shape, context, state, tokens, group, cancellationToken);
-            var name = share == 0 ? "no limit" : string.Create(CultureInfo.InvariantCulture, $"{share} of the working set");
-            expected ??= hash;
-            figures.Add(Figure.Told(
-                $"{shape} at 60,000, files, {name}", rate, "tokens/s", $"limit {ByteCount.Text(limit)} of {ByteCount.Text(workingSet)}; the same logits: {(hash == expected ? "yes" : "NO")}"));
-            if (hash != expected) figures.Add(Figure.AtLeast($"{shape}: the same logits, {name}", 0, 1, "", ""));
+            free = await ConversationAsync(lab, stock, cells, state, cancellationToken);
         }
-        return figures;
+        await using (var ours = await lab.StartAsync("ssd", Shape, ContextTokens, cancellationToken))
+        {
+            var hashes = await ConversationAsync(lab, ours, cells, state, cancellationToken);
+            tell(KvMemoryBench.Same("without a limit both sides compute the same", [string.Concat(free), string.Concat(hashes)]));
+            var memory = ours.Memory();
+            whole = memory.RssAnon + memory.RssFile;
+            tell(Figure.Told("working set", whole, "MiB", memory.ToString()));
+        }
+        await StockAsync(lab, tell, whole, state, cells, cancellationToken);
+        foreach (var part in new[] { 1.0, 0.5, 0.25 })
+        {
+            await LimitedAsync(lab, tell, part, part * whole, state, cells, free, cancellationToken);
+        }
     }
 
-    /// <summary>32 billion parameters in 2.5 GiB: each token reads the weights from the disk.</summary>
-    public static async Task<IReadOnlyList<Figure>> LargeModelAsync(KvBench bench, CancellationToken cancellationToken)
+    /// <summary>The stock side, with as much memory as our whole working set.</summary>
+    private static async Task StockAsync(KvLab lab, Action<Figure> tell, double limitMib, StateFileOf state, int cells, CancellationToken cancellationToken)
     {
-        if (bench.IsQuick) return [];
-        var model = bench.Model("32b");
-        const long limit = 2560L << 20;
-        using var group = MemoryGroup.TryCreate(limit);
-        if (group is null) return [Figure.Told("32b under pressure", double.NaN, "", "not measured: no memory control group can be made here")];
-        await using var side = await bench.StartAsync(KvMode.Ssd, "32b", 65_536, 1, group, cancellationToken);
-        await side.AskAsync("prefill 8", cancellationToken);
-        var rate = await side.AskAsync("decode 1 1", cancellationToken);
-        var memory = side.Memory();
-        bench.RemoveCells();
-        bench.Remove(model);
-        return
-        [
-            Figure.Told("32b at 65,536 in 2.5 GiB: RssAnon", memory.Anonymous, "MiB", memory.ToString()),
-            Figure.Told("32b at 65,536 in 2.5 GiB: decode", rate, "tokens/s", "weights read from the disk for each token"),
-        ];
-    }
-
-    private static async Task<(double Rate, double Hash)> FilesAsync(
-        KvBench bench, string shape, int context, string state, int tokens, MemoryGroup group, CancellationToken cancellationToken)
-    {
-        await using var side = await bench.StartAsync(KvMode.Ssd, shape, context, 1, group, cancellationToken);
-        await side.AskAsync($"load 0 {state}", cancellationToken);
-        var rate = await side.AskAsync($"decode 1 {tokens}", cancellationToken);
-        var hash = await side.AskAsync("hash", cancellationToken);
-        bench.RemoveCells();
-        return (rate, hash);
-    }
-
-    private static async Task<Figure> StockAsync(KvBench bench, string shape, int context, MemoryGroup group, long limit, CancellationToken cancellationToken)
-    {
-        var name = $"{shape}: the stock buffer type is killed in {ByteCount.Text(limit)}";
+        using var cgroup = MemoryCgroup.TryCreate((long)(limitMib * 1048576), out var reason);
+        if (cgroup is null)
+        {
+            tell(Figure.Told("the stock side in a cgroup", double.NaN, "", reason!));
+            return;
+        }
+        KvLab.Drop(lab.Model(Shape));
+        KvLab.Drop(state.Path);
+        var killed = false;
         try
         {
-            await using var side = await bench.StartAsync(KvMode.Ram, shape, context, 1, group, cancellationToken);
-            return Figure.AtLeast(name, 0, 1, "", "it was not");
+            await using var stock = await lab.StartAsync("stock", Shape, ContextTokens, cancellationToken, cgroup: cgroup);
+            await ConversationAsync(lab, stock, cells, state, cancellationToken);
         }
-        catch (InvalidOperationException error)
+        catch (KvChildEndedException ended)
         {
-            return Figure.AtLeast(name, error.Message.Contains("137", StringComparison.Ordinal) ? 1 : 0, 1, "", error.Message);
+            killed = ended.WasKilled;
         }
+        tell(Figure.AtLeast(
+            string.Create(CultureInfo.InvariantCulture, $"the stock side is killed at {limitMib:0} MiB"), killed ? 1 : 0, 1, "", string.Create(CultureInfo.InvariantCulture, $"cgroup v{cgroup.Version}, peak {cgroup.PeakMib:0} MiB")));
+    }
+
+    private static async Task LimitedAsync(
+        KvLab lab, Action<Figure> tell, double part, double limitMib, StateFileOf state, int cells, string[] expected, CancellationToken cancellationToken)
+    {
+        using var cgroup = MemoryCgroup.TryCreate((long)(limitMib * 1048576), out _);
+        if (cgroup is null) return;
+        KvLab.Drop(lab.Model(Shape));
+        KvLab.Drop(state.Path);
+        await using var ours = await lab.StartAsync("ssd", Shape, ContextTokens, cancellationToken, cgroup: cgroup);
+        var hashes = await ConversationAsync(lab, ours, cells, state, cancellationToken);
+        var more = await ours.AskAsync($"decode 0 {Answer}", cancellationToken);
+        var name = string.Create(CultureInfo.InvariantCulture, $"tokens/s at {part:0.##} x the working set ({limitMib:0} MiB)");
+        tell(Figure.Told(name, more.Rate, "tokens/s", string.Create(CultureInfo.InvariantCulture, $"{ours.Memory()}; cgroup's peak {cgroup.PeakMib:0}")));
+        tell(KvMemoryBench.Same(string.Create(CultureInfo.InvariantCulture, $"the same tokens at {part:0.##} x"), [string.Concat(expected), string.Concat(hashes)]));
+    }
+
+    /// <summary>A short prompt with its answer; then, in a filled context, another answer.</summary>
+    private static async Task<string[]> ConversationAsync(KvLab lab, KvChildProcess child, int cells, StateFileOf state, CancellationToken cancellationToken)
+    {
+        var prompt = await child.AskAsync("prefill 0 32", cancellationToken);
+        var answer = await child.AskAsync($"decode 0 {Answer}", cancellationToken);
+        await lab.FillAsync(child, 0, cells, state, cancellationToken);
+        var filled = await child.AskAsync($"decode 0 {Answer}", cancellationToken);
+        return [prompt.Hash, answer.Hash, filled.Hash];
     }
 }

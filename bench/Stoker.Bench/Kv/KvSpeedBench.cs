@@ -1,77 +1,64 @@
 using System.Globalization;
-using Stoker.Engine.Protocol;
 
 namespace Stoker.Bench.Kv;
 
-/// <summary>Decoding in files against the stock buffer type, in interleaved pairs of two processes that hold the same.</summary>
+/// <summary>Tokens a second of both sides, in interleaved pairs of the same work.</summary>
 internal static class KvSpeedBench
 {
-    public static async Task<IReadOnlyList<Figure>> DecodeAsync(KvBench bench, CancellationToken cancellationToken)
+    public static async Task RunAsync(KvLab lab, Action<Figure> tell, CancellationToken cancellationToken)
     {
-        const int context = 32_768, filled = 16_000;
-        var shape = bench.MainShape;
-        var state = bench.State(shape, filled, slots: 1);
-        await using var ssd = await bench.StartAsync(KvMode.Ssd, shape, context, 1, null, cancellationToken);
-        await using var stock = await bench.StartAsync(KvMode.Ram, shape, context, 1, null, cancellationToken);
-        foreach (var side in new[] { ssd, stock }) await side.AskAsync("prefill 16", cancellationToken);
-        var figures = new List<Figure> { await PairsAsync(bench, $"{shape}: decode, nearly empty, files / stock", ssd, stock, 1, tokens: 16, cancellationToken) };
-        foreach (var side in new[] { ssd, stock })
+        var shape = lab.Quick ? "0.5bs" : "7b";
+        var cells = lab.Quick ? 4000 : 16_000;
+        using var state = lab.NewState(cells);
+        await using var ours = await lab.StartAsync("ssd", shape, 32_768, cancellationToken);
+        await using var stock = await lab.StartAsync("stock", shape, 32_768, cancellationToken);
+        foreach (var child in new[] { ours, stock }) await child.AskAsync("prefill 0 64", cancellationToken);
+        await PairsAsync(lab, ours, stock, "decode 0 16", lab.Quick ? 3 : 9, "decode, nearly empty, / stock", tell, cancellationToken);
+        foreach (var child in new[] { ours, stock })
         {
-            await side.AskAsync("truncate 0", cancellationToken);
-            await side.AskAsync($"load 0 {state}", cancellationToken);
+            await lab.FillAsync(child, 0, cells, state, cancellationToken);
+            // The first token after a fill finds the cells in nobody's cache.
+            await child.AskAsync("decode 0 1", cancellationToken);
         }
-        figures.Add(await PairsAsync(bench, $"{shape}: decode at 16,000, files / stock", ssd, stock, 1, tokens: 8, cancellationToken));
-        return figures;
+        await PairsAsync(lab, ours, stock, "decode 0 6", lab.Quick ? 3 : 9, $"decode at {cells} tokens / stock", tell, cancellationToken);
     }
 
-    public static async Task<IReadOnlyList<Figure>> StreamsAsync(KvBench bench, CancellationToken cancellationToken)
+    /// <summary>Four conversations in one batch, against the library's own streams.</summary>
+    public static async Task RunBatchAsync(KvLab lab, Action<Figure> tell, CancellationToken cancellationToken)
     {
-        const int slots = 4, filled = 2000;
-        const string shape = "0.5bs";
-        var state = bench.State(shape, filled, slots);
-        await using var ssd = await bench.StartAsync(KvMode.Ssd, shape, 4096, slots, null, cancellationToken);
-        await using var stock = await bench.StartAsync(KvMode.Ram, shape, 4096, slots, null, cancellationToken);
-        foreach (var side in new[] { ssd, stock })
+        var shape = lab.Quick ? "0.5bs" : "7b";
+        const int slots = 4;
+        await using var ours = await lab.StartAsync("ssd", shape, 4096, cancellationToken, slots);
+        await using var stock = await lab.StartAsync("stock", shape, 4096, cancellationToken, slots);
+        foreach (var child in new[] { ours, stock })
         {
-            for (var slot = 0; slot < slots; slot++) await side.AskAsync($"load {slot} {state}", cancellationToken);
+            for (var slot = 0; slot < slots; slot++) await child.AskAsync(string.Create(CultureInfo.InvariantCulture, $"prefill {slot} {64 + (32 * slot)}"), cancellationToken);
+            await child.AskAsync("decode-all 1", cancellationToken);
         }
-        return [await PairsAsync(bench, $"{shape}: four conversations of 2,000 in a batch, files / stock", ssd, stock, slots, tokens: 32, cancellationToken)];
+        await PairsAsync(lab, ours, stock, "decode-all 12", lab.Quick ? 3 : 7, "four conversations in one batch / stock's streams", tell, cancellationToken);
     }
 
-    public static async Task<IReadOnlyList<Figure>> ForkAsync(KvBench bench, CancellationToken cancellationToken)
+    private static async Task PairsAsync(
+        KvLab lab, KvChildProcess ours, KvChildProcess stock, string command, int pairs, string name, Action<Figure> tell, CancellationToken cancellationToken)
     {
-        const int forks = 16, filled = 16_000;
-        var shape = bench.MainShape;
-        bench.RemoveCells();
-        await using var side = await bench.StartAsync(KvMode.Ssd, shape, 16_384, forks + 1, null, cancellationToken);
-        await side.AskAsync($"load 0 {bench.State(shape, filled, forks + 1)}", cancellationToken);
-        await side.AskAsync("decode 1 1", cancellationToken);
-        var one = bench.CellsBytes();
-        var middle = await side.AskAsync($"fork {forks}", cancellationToken);
-        await side.AskAsync($"decode {forks + 1} 1", cancellationToken);
-        var all = bench.CellsBytes();
-        var mapped = ProcFiles.RollupMib(side.ProcessId, "Pss_File");
-        var detail = string.Create(CultureInfo.InvariantCulture, $"{one >> 20} MiB alone, {all >> 20} MiB with {forks} forks; mapped with the weights {mapped:0} MiB");
-        return
-        [
-            Figure.AtMost($"{shape}: a fork of 16,000 tokens", middle, 10, "ms", "median of 16, up to the first decode"),
-            Figure.AtMost($"{shape}: bytes on disk with 16 forks / of one", all / (double)one, 1.1, "", detail),
-        ];
-    }
-
-    private static async Task<Figure> PairsAsync(
-        KvBench bench, string name, KvProbeProcess ssd, KvProbeProcess stock, int slots, int tokens, CancellationToken cancellationToken)
-    {
-        var ours = new List<double>();
-        var theirs = new List<double>();
-        for (var pair = 0; pair < (bench.IsQuick ? 3 : 5); pair++)
+        var rates = new List<double>();
+        var stockRates = new List<double>();
+        var same = true;
+        for (var pair = 0; pair < pairs; pair++)
         {
             // Who goes first alternates, so that a drift of the machine favours nobody.
-            if (pair % 2 == 0) theirs.Add(await stock.AskAsync($"decode {slots} {tokens}", cancellationToken));
-            ours.Add(await ssd.AskAsync($"decode {slots} {tokens}", cancellationToken));
-            if (pair % 2 == 1) theirs.Add(await stock.AskAsync($"decode {slots} {tokens}", cancellationToken));
+            var theirs = pair % 2 == 0 ? await stock.AskAsync(command, cancellationToken) : null;
+            var own = await ours.AskAsync(command, cancellationToken);
+            theirs ??= await stock.AskAsync(command, cancellationToken);
+            rates.Add(own.Rate);
+            stockRates.Add(theirs.Rate);
+            same &= own.Hash == theirs.Hash;
         }
-        var ratio = Samples.Median(ours.Zip(theirs, static (a, b) => a / b));
-        return Figure.AtLeast(name, ratio, 0.97, "", $"{Samples.Range(ours, "0.00")} of {Samples.Range(theirs, "0.00")} tokens/s");
+        var ratio = Samples.Median(rates.Zip(stockRates, static (a, b) => a / b));
+        var detail = string.Create(
+            CultureInfo.InvariantCulture,
+            $"{Samples.Median(rates):0.00} of {Samples.Median(stockRates):0.00} tokens/s ({Samples.Range(rates, "0.00")} of {Samples.Range(stockRates, "0.00")}), {pairs} pairs, logits {(same ? "equal" : "DIFFER")}");
+        tell(lab.Quick ? Figure.Told(name, ratio, "", detail) : Figure.AtLeast(name, ratio, 0.97, "", detail));
+        if (!same) tell(Figure.AtLeast("logits of both sides are equal, bit for bit", 0, 1, "", command));
     }
 }

@@ -38,6 +38,7 @@ public static class CommandLine
         root.Add(DaemonCommands.Health(context, global));
         root.Add(DaemonCommands.Logs(context, global));
         root.Add(ConfigCommand.Create(context, global));
+        root.Add(BenchCommand.Create(context, global));
         root.Add(VersionCommand.Create(context));
         root.Add(CompletionCommand.Create(context));
         HelpExamples.AddTo(root, context.Console);

@@ -57,6 +57,8 @@ public static class HelpExamples
         ["logs"] = ["stoker logs -f", "stoker logs -n 50 qwen2.5:0.5b"],
         ["config"] = ["stoker config show", "stoker config set port 8080", "stoker config set sources ollama huggingface"],
         ["set"] = ["stoker config set keep_alive 30m", "stoker config set allow_origins https://chat.example"],
+        ["bench"] = ["stoker bench model qwen2.5:0.5b"],
+        ["model"] = ["stoker bench model qwen2.5:0.5b --ctx 16384 --fill 8192"],
         ["completion"] =
         [
             "stoker completion bash > ~/.local/share/bash-completion/completions/stoker",

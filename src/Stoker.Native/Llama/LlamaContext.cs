@@ -211,6 +211,19 @@ public sealed unsafe class LlamaContext : SafeHandleZeroOrMinusOneIsInvalid
         throw new LlamaException(LlamaFailure.Argument, $"llama.cpp does not load {path}: {_library.Log.Reason()}");
     }
 
+    /// <summary>Writes a sequence's whole state, cells included, into a file for <see cref="LoadState"/>.</summary>
+    /// <param name="tokens">Of the sequence.</param>
+    /// <exception cref="LlamaException">Argument: it could not be written.</exception>
+    public void SaveState(int sequence, string path, ReadOnlySpan<int> tokens)
+    {
+        fixed (byte* name = System.Text.Encoding.UTF8.GetBytes(path + '\0'))
+        fixed (int* all = tokens)
+        {
+            if (LlamaNative.llama_state_seq_save_file(this, name, sequence, all, (nuint)tokens.Length) == 0)
+                throw new LlamaException(LlamaFailure.Argument, $"llama.cpp does not write the state to {path}.");
+        }
+    }
+
     internal void PutState(int sequence, byte* state, nuint length)
     {
         _library.Log.Clear();

@@ -88,6 +88,7 @@ internal static unsafe partial class LlamaNative
     // The state of one sequence.
     [LibraryImport(Llama)] internal static partial nuint llama_state_seq_get_size(LlamaContext context, int sequence);
     [LibraryImport(Llama)] internal static partial nuint llama_state_seq_get_data(LlamaContext context, byte* output, nuint length, int sequence);
+    [LibraryImport(Llama)] internal static partial nuint llama_state_seq_save_file(LlamaContext context, byte* path, int sequence, int* tokens, nuint count);
     [LibraryImport(Llama)] internal static partial nuint llama_state_seq_load_file(LlamaContext context, byte* path, int sequence, int* tokens, nuint capacity, nuint* count);
     [LibraryImport(Llama)] internal static partial nuint llama_state_seq_get_size_ext(LlamaContext context, int sequence, uint flags);
     [LibraryImport(Llama)] internal static partial nuint llama_state_seq_get_data_ext(LlamaContext context, byte* output, nuint length, int sequence, uint flags);

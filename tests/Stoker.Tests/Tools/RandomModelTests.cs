@@ -14,6 +14,7 @@ public sealed class RandomModelTests
     [InlineData("tiny", GgmlType.F32)]
     [InlineData("gemma3t", GgmlType.Q4_0)]
     [InlineData("lfm2t", GgmlType.Q4_0)]
+    [InlineData("lfm2moet", GgmlType.Q4_0)]
     [InlineData("granitet", GgmlType.Q4_0)]
     public void Write_SmallShapes_AreReadBack(string shape, GgmlType type)
     {

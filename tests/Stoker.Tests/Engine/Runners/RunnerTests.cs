@@ -241,6 +241,7 @@ public sealed class RunnerTests : IDisposable
     [InlineData("gemma3t")] // sliding window
     [InlineData("lfm2t")] // short convolutions
     [InlineData("granitet")] // recurrent layers
+    [InlineData("lfm2moet")] // a mixture of experts
     public async Task OtherKindsOfMemory_AnswerTheSameTwice(string shape)
     {
         await using var runner = await LoadedAsync(model: TestModels.OfShape(shape));
