@@ -1,4 +1,5 @@
 using Stoker.Engine.Kv;
+using Stoker.Engine.Protocol;
 using Stoker.Engine.Sessions;
 using Stoker.Native.Llama;
 
