@@ -218,7 +218,7 @@ public sealed class StokerServer : IAsyncDisposable
         new LoadedEndpoint(_engine).Map(routes);
         new SessionsEndpoint(_sessions, _engine as ISessionHolders, logger).Map(routes);
         new ConfigEndpoint(_start.Settings).Map(routes);
-        new HealthEndpoint(facts, _supply, runner, _start.Time).Map(routes);
+        new HealthEndpoint(facts, _supply, _sessions, runner, _start.Time).Map(routes);
         new LogsEndpoint(_start.Paths.DaemonLog, RunnerLogPath(_start.Paths), _start.Time).Map(routes);
     }
 }

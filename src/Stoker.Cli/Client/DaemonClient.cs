@@ -117,7 +117,7 @@ public sealed class DaemonClient : IDisposable
         SendAsync(HttpMethod.Post, AdminRoutes.SessionRename, Json(naming, AdminJson.Default.SessionNaming), AdminJson.Default.SessionSummary, cancellationToken);
 
     public Task<SessionSummary> ImportSessionAsync(string name, Stream archive, CancellationToken cancellationToken) =>
-        SendAsync(HttpMethod.Post, AdminRoutes.SessionOf(AdminRoutes.SessionImport, name), new StreamContent(archive), AdminJson.Default.SessionSummary, cancellationToken);
+        SendAsync(HttpMethod.Post, AdminRoutes.SessionOf(AdminRoutes.SessionImport, name), new StreamContent(archive) { Headers = { ContentType = new MediaTypeHeaderValue("application/octet-stream") } }, AdminJson.Default.SessionSummary, cancellationToken);
 
     /// <summary>Null: every session.</summary>
     public Task<SessionChecks> VerifySessionsAsync(string? name, CancellationToken cancellationToken) =>

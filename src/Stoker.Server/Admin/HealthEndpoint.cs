@@ -1,6 +1,7 @@
 using Stoker.Core.Errors;
 using Stoker.Core.Models;
 using Stoker.Engine.Runners;
+using Stoker.Engine.Sessions;
 using Stoker.Server.Admin.Contracts;
 using Stoker.Server.Http;
 using Stoker.Supply;
@@ -8,7 +9,7 @@ using Stoker.Supply;
 namespace Stoker.Server.Admin;
 
 /// <summary>Asks everything that Stoker needs whether it is there. Nothing is assumed: files are written, libraries loaded (in a child).</summary>
-public sealed class HealthEndpoint(DaemonFacts facts, ModelSupply supply, RunnerStart runner, TimeProvider time)
+public sealed class HealthEndpoint(DaemonFacts facts, ModelSupply supply, SessionStore sessions, RunnerStart runner, TimeProvider time)
 {
     private const long LowBytes = 2L << 30;
 
@@ -22,6 +23,7 @@ public sealed class HealthEndpoint(DaemonFacts facts, ModelSupply supply, Runner
             await CheckRunnerAsync(call.Aborted),
         };
         checks.AddRange(await CheckModelsAsync(call.Aborted));
+        checks.Add(CheckSessions());
         var report = new HealthReport(checks.TrueForAll(static check => check.State != HealthState.Failed), checks);
         await JsonResponse.WriteAsync(call.Http, report, AdminJson.Default.HealthReport);
     });
@@ -68,6 +70,22 @@ public sealed class HealthEndpoint(DaemonFacts facts, ModelSupply supply, Runner
         catch (StokerException exception)
         {
             return new HealthCheck("runner", HealthState.Failed, exception.Message);
+        }
+    }
+
+    private HealthCheck CheckSessions()
+    {
+        try
+        {
+            var kept = sessions.List();
+            var damaged = kept.Where(static session => session.State == SessionState.Damaged).Select(static session => session.Name ?? session.Id).ToList();
+            return damaged.Count == 0
+                ? new HealthCheck("sessions", HealthState.Ok, $"{kept.Count} kept.")
+                : new HealthCheck("sessions", HealthState.Warning, $"Damaged: {string.Join(", ", damaged.Take(10))}. See what is left of them (stoker sessions show), or remove them (stoker sessions rm).");
+        }
+        catch (StokerException exception)
+        {
+            return new HealthCheck("sessions", HealthState.Failed, exception.Message);
         }
     }
 

@@ -24,7 +24,7 @@ public sealed class SessionsEndpoint(SessionStore store, ISessionHolders? holder
         routes.Add("POST", AdminRoutes.SessionFork, Exposure.Socket, ForkAsync, CallerTrust.Owner);
         routes.Add("POST", AdminRoutes.SessionRename, Exposure.Socket, RenameAsync);
         routes.Add("GET", AdminRoutes.SessionExport, Exposure.Socket, ExportAsync, CallerTrust.Owner);
-        routes.Add("POST", AdminRoutes.SessionImport, Exposure.Socket, ImportAsync, CallerTrust.Owner);
+        routes.Add("POST", AdminRoutes.SessionImport, Exposure.Socket, ImportAsync, CallerTrust.Owner, RequestBody.BytesType);
         routes.Add("POST", AdminRoutes.SessionVerify, Exposure.Socket, VerifyAsync);
     }
 
@@ -75,7 +75,7 @@ public sealed class SessionsEndpoint(SessionStore store, ISessionHolders? holder
         var summary = await FreeAsync(Name(call), call.Aborted);
         await store.ExportAsync(summary.Id, null, async _ =>
         {
-            call.Http.Response.ContentType = "application/octet-stream";
+            call.Http.Response.ContentType = RequestBody.BytesType;
             await call.Http.Response.StartAsync(call.Aborted);
             return call.Http.Response.Body;
         }, call.Aborted);

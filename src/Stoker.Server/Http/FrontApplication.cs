@@ -66,7 +66,7 @@ internal sealed class FrontApplication(RouteTable routes, HttpOptions options, H
         if (trust < route.Needs)
             throw new StokerException(ErrorKind.Forbidden, "Only the daemon's own user and root may do that.");
         var mayHaveBody = context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody ?? true;
-        if (RequestGate.CheckBody(request, mayHaveBody) is { } wrongBody)
+        if (RequestGate.CheckBody(request, mayHaveBody, match.Route?.BodyType ?? RequestBody.JsonType) is { } wrongBody)
         {
             await ErrorResponse.WriteAsync(context, wrongBody, StatusCodes.Status415UnsupportedMediaType);
             return;

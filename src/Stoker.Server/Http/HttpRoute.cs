@@ -25,6 +25,9 @@ public sealed record HttpRoute(string Method, string Template, Exposure Exposure
 
     /// <summary>The least trust that may call it; less is 403.</summary>
     public CallerTrust Needs { get; init; } = CallerTrust.Network;
+
+    /// <summary>What its body must say that it is.</summary>
+    public string BodyType { get; init; } = RequestBody.JsonType;
 }
 
 /// <summary>What a path and a method mean to a caller.</summary>

@@ -10,13 +10,22 @@ namespace Stoker.Server.Http;
 /// <summary>Reads a JSON body: bounded by Kestrel's limit, strict, and with words for what is wrong and where.</summary>
 public static class RequestBody
 {
+    public const string JsonType = "application/json";
+
+    /// <summary>A file.</summary>
+    public const string BytesType = "application/octet-stream";
+
     private static readonly JsonDocumentOptions Strict = new() { MaxDepth = 32, AllowDuplicateProperties = false };
 
     /// <summary>True: the body says that it is JSON. A page of a stranger's can send text/plain without asking, but not this.</summary>
     public static bool IsJson(HttpRequest request) =>
         MediaTypeHeaderValue.TryParse(request.ContentType, out var type)
-        && (type.MediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase) || type.Suffix.Equals("json", StringComparison.OrdinalIgnoreCase))
+        && (type.MediaType.Equals(JsonType, StringComparison.OrdinalIgnoreCase) || type.Suffix.Equals("json", StringComparison.OrdinalIgnoreCase))
         && (!type.Charset.HasValue || type.Charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase) || type.Charset.Equals("\"utf-8\"", StringComparison.OrdinalIgnoreCase));
+
+    /// <summary>True: the body says that it is what a route takes; of JSON any kind.</summary>
+    public static bool Is(HttpRequest request, string type) =>
+        type == JsonType ? IsJson(request) : MediaTypeHeaderValue.TryParse(request.ContentType, out var found) && found.MediaType.Equals(type, StringComparison.OrdinalIgnoreCase);
 
     /// <summary>The body as a document whose root is an object. The caller disposes it.</summary>
     /// <exception cref="RequestException">InvalidInput: empty, malformed (says where), or not an object.</exception>

@@ -7,7 +7,7 @@ namespace Stoker.Server.Http;
 
 /// <summary>
 /// What every request passes before its route is looked at. Over TCP: a Host that names us, an Origin that is ours or allowed, a
-/// key where one is configured. Everywhere: a body only as JSON. Pure: it decides and writes nothing.
+/// key where one is configured. Everywhere: a body only as what the route takes, which is JSON but for files. Pure: it decides and writes nothing.
 /// </summary>
 public sealed class RequestGate(HttpOptions options)
 {
@@ -35,11 +35,12 @@ public sealed class RequestGate(HttpOptions options)
     }
 
     /// <summary>Null: the body may be read.</summary>
-    public static RequestException? CheckBody(HttpRequest request, bool mayHaveBody) =>
-        !mayHaveBody || RequestBody.IsJson(request)
+    /// <param name="type">What the route takes; none that a stranger's page can send without asking.</param>
+    public static RequestException? CheckBody(HttpRequest request, bool mayHaveBody, string type = RequestBody.JsonType) =>
+        !mayHaveBody || RequestBody.Is(request, type)
             ? null
             : new RequestException(ErrorKind.InvalidInput,
-                $"The body must be sent as Content-Type: application/json, not '{Printable.Short(request.ContentType ?? "nothing")}'.", code: "unsupported_media_type");
+                $"The body must be sent as Content-Type: {type}, not '{Printable.Short(request.ContentType ?? "nothing")}'.", code: "unsupported_media_type");
 
     /// <summary>True: a browser asks whether it may send the real call. It is answered without a key, which browsers do not send here.</summary>
     public static bool IsPreflight(HttpRequest request) =>

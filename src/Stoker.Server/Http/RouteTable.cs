@@ -12,11 +12,11 @@ public sealed class RouteTable
 
     public IReadOnlyList<HttpRoute> Routes => _routes;
 
-    public void Add(string method, string template, Exposure exposure, Func<HttpCall, Task> handle, CallerTrust needs = CallerTrust.Network)
+    public void Add(string method, string template, Exposure exposure, Func<HttpCall, Task> handle, CallerTrust needs = CallerTrust.Network, string bodyType = RequestBody.JsonType)
     {
         if (_routes.Any(route => route.Method == method && route.Template == template))
             throw new InvalidOperationException($"The route {method} {template} is there twice.");
-        _routes.Add(new HttpRoute(method, template, exposure, handle) { Needs = needs });
+        _routes.Add(new HttpRoute(method, template, exposure, handle) { Needs = needs, BodyType = bodyType });
     }
 
     /// <summary>Finds the route that says most of the path, among those that this caller may see. HEAD finds what GET finds.</summary>
