@@ -127,6 +127,7 @@ public sealed class StokerServer : IAsyncDisposable
     private static SupplyOptions SupplyOptionsOf(ServerStart start) => new()
     {
         Home = start.Paths.Home,
+        QuotaBytes = start.Settings.Options.QuotaBytes,
         Sources = new SourceOptions { Time = start.Time, Allow = AllowedPlaces.Parse(start.Settings.Options.FetchAllow) },
         Fetch = new FetchOptions
         {
@@ -215,6 +216,7 @@ public sealed class StokerServer : IAsyncDisposable
         new JobsEndpoint(_jobs).Map(routes);
         new PullEndpoint(_jobs, _supply, _start.Settings.Options, registry, _start.Time, logger).Map(routes);
         new StoredModelsEndpoint(_supply, _engine, logger).Map(routes);
+        new StoreEndpoint(_supply.Upkeep, logger).Map(routes);
         new LoadedEndpoint(_engine).Map(routes);
         new SessionsEndpoint(_sessions, _engine as ISessionHolders, logger).Map(routes);
         new ConfigEndpoint(_start.Settings).Map(routes);

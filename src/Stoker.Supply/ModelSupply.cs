@@ -13,8 +13,6 @@ namespace Stoker.Supply;
 /// </summary>
 public sealed class ModelSupply : IDisposable
 {
-    private static readonly TimeSpan PartialAge = TimeSpan.FromDays(14);
-
     private readonly BlobStore _blobs;
     private readonly ManifestStore _manifests;
     private readonly ModelResolver _resolver;
@@ -31,8 +29,12 @@ public sealed class ModelSupply : IDisposable
         _manifests = new ManifestStore(options.Home);
         _resolver = new ModelResolver(new ShortNamesFile(options.ProgramFolder, options.Home), options.ProgramFolder);
         _ = _resolver.Names; // a registry that cannot be read is told at the start
-        _fetcher = new ModelFetcher(_blobs, options.Fetcher?.Invoke(_blobs) ?? new RangedFetcher(_blobs, options.Fetch));
+        Upkeep = new StoreUpkeep(_blobs, _manifests, options.Eviction, options.QuotaBytes, options.Sources.Time);
+        _fetcher = new ModelFetcher(_blobs, Upkeep.MakeRoom, new LocalFirstFetcher(_blobs, options.Fetcher?.Invoke(_blobs) ?? new RangedFetcher(_blobs, options.Fetch)));
     }
+
+    /// <summary>What the store takes, and how it gets rid of what nobody needs.</summary>
+    public StoreUpkeep Upkeep { get; }
 
     /// <summary>The rate that all pulls share.</summary>
     public TokenBucket Rate => _options.Fetch.Rate;
@@ -162,23 +164,9 @@ public sealed class ModelSupply : IDisposable
         }
     }
 
-    /// <summary>
-    /// At start, before anything else uses the store: drops partial downloads that nobody went on with for two weeks, and blobs that
-    /// no manifest names (a crash between the last blob and the manifest) of the same age.
-    /// </summary>
+    /// <summary>At start, before anything else uses the store: see <see cref="StoreUpkeep"/>.</summary>
     /// <returns>Bytes freed.</returns>
-    public long Recover()
-    {
-        var now = _options.Sources.Time.GetUtcNow();
-        var freed = _blobs.PrunePartials(PartialAge, now);
-        var named = _manifests.ReferencedDigests();
-        foreach (var blob in _blobs.List())
-        {
-            if (named.Contains(blob.Digest) || now.UtcDateTime - File.GetLastWriteTimeUtc(blob.Path) < PartialAge) continue;
-            if (_blobs.TryRemove(blob.Digest)) freed += blob.SizeBytes;
-        }
-        return freed;
-    }
+    public long Recover() => Upkeep.Recover();
 
     public void Dispose()
     {
@@ -300,6 +288,12 @@ public sealed record SupplyOptions
 
     /// <summary>How files are fetched, by all pulls together.</summary>
     public FetchOptions Fetch { get; init; } = new();
+
+    /// <summary>Most that blobs and partial downloads may take, or null.</summary>
+    public long? QuotaBytes { get; init; }
+
+    /// <summary>What goes first when room is needed.</summary>
+    public IEvictionPolicy Eviction { get; init; } = new OldestFirst();
 
     /// <summary>Another way to fetch blobs; null: the usual one.</summary>
     public Func<BlobStore, IBlobFetcher>? Fetcher { get; init; }

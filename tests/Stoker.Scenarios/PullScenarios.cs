@@ -156,6 +156,46 @@ public sealed class PullScenarios(ScenarioHub hub)
     }
 
     [Fact]
+    public async Task DfAndGc_SayWhatIsKeptAndRemoveNothingThatIsNeeded()
+    {
+        await using var home = hub.NewHome();
+        (await home.StokerAsync("pull", "qwen2.5:0.5b", "ollama:qwen2.5:0.5b")).Expect(0);
+
+        var usage = (await home.StokerAsync("df")).Expect(0);
+        var would = (await home.StokerAsync("gc", "--dry-run")).Expect(0);
+        (await home.StokerAsync("gc")).Expect(0);
+
+        Assert.Contains("2 installed", usage.Out, StringComparison.Ordinal);
+        Assert.Contains("saved by sharing", usage.Out, StringComparison.Ordinal);
+        Assert.Contains("would free 0 B", would.Error, StringComparison.Ordinal);
+        (await home.StokerAsync("verify", "--all")).Expect(0);
+        using var json = JsonDocument.Parse((await home.StokerAsync("df", "--json")).Expect(0).Out);
+        Assert.Equal(2, json.RootElement.GetProperty("models").GetInt32());
+    }
+
+    [Fact]
+    public async Task Run_WhatOllamaHasOnThisMachine_NeedsNoNetwork()
+    {
+        await using var home = hub.NewHome();
+        var store = Path.Combine(home.Folder, "ollama-models");
+        var hex = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(await File.ReadAllBytesAsync(ScenarioHub.TrainedModel)));
+        Directory.CreateDirectory(Path.Combine(store, "blobs"));
+        File.Copy(ScenarioHub.TrainedModel, Path.Combine(store, "blobs", "sha256-" + hex));
+        var manifest = Path.Combine(store, "manifests/127.0.0.1:9/library/mine/latest");
+        Directory.CreateDirectory(Path.GetDirectoryName(manifest)!);
+        var size = new FileInfo(ScenarioHub.TrainedModel).Length;
+        await File.WriteAllTextAsync(manifest, $$"""{"schemaVersion":2,"layers":[{"mediaType":"application/vnd.ollama.image.model","digest":"sha256:{{hex}}","size":{{size}}}]}""");
+        home.Environment["OLLAMA_MODELS"] = store;
+        home.Environment["STOKER_OLLAMA_REGISTRY"] = "http://127.0.0.1:9";
+
+        (await home.StokerAsync("run", "ollama:mine", "Hello", "-n", "4")).Expect(0);
+        (await home.StokerAsync("stop", "--all")).Expect(0);
+        (await home.StokerAsync("rm", "ollama:mine")).Expect(0);
+
+        Assert.Equal(hex, Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(await File.ReadAllBytesAsync(Path.Combine(store, "blobs", "sha256-" + hex)))));
+    }
+
+    [Fact]
     public async Task Fetch_WhatIsNoAddress_SaysSo()
     {
         await using var home = hub.NewHome();

@@ -10,6 +10,7 @@ using Stoker.Engine.Sessions;
 using Stoker.Server.Admin.Contracts;
 using Stoker.Server.Http.Contracts;
 using Stoker.Server.OpenAi.Contracts;
+using Stoker.Supply;
 
 namespace Stoker.Cli.Client;
 
@@ -77,6 +78,11 @@ public sealed class DaemonClient : IDisposable
 
     public Task<RemovedReport> RemoveAsync(string name, CancellationToken cancellationToken) =>
         SendAsync(HttpMethod.Delete, AdminRoutes.ModelRemoveOf(name), null, AdminJson.Default.RemovedReport, cancellationToken);
+
+    public Task<StoreUsage> StoreAsync(CancellationToken cancellationToken) => GetAsync(AdminRoutes.Store, AdminJson.Default.StoreUsage, cancellationToken);
+
+    public Task<CollectReport> CollectAsync(bool dryRun, CancellationToken cancellationToken) =>
+        SendAsync(HttpMethod.Post, AdminRoutes.Collect, Json(new CollectRequest(dryRun), AdminJson.Default.CollectRequest), AdminJson.Default.CollectReport, cancellationToken);
 
     public Task<LoadedList> LoadedAsync(CancellationToken cancellationToken) => GetAsync(AdminRoutes.Loaded, AdminJson.Default.LoadedList, cancellationToken);
 

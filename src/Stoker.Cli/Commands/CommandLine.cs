@@ -26,6 +26,8 @@ public static class CommandLine
         root.Add(ListCommands.Models(context, global));
         root.Add(ModelCommands.Show(context, global));
         root.Add(ModelCommands.Remove(context, global));
+        root.Add(StoreCommands.Usage(context, global));
+        root.Add(StoreCommands.Collect(context, global));
         root.Add(ListCommands.Loaded(context, global));
         root.Add(ModelCommands.Stop(context, global));
         root.Add(SessionCommands.Create(context, global));

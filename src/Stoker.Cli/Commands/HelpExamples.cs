@@ -38,6 +38,8 @@ public static class HelpExamples
         ["list"] = ["stoker ls", "stoker ls --json"],
         ["show"] = ["stoker show qwen2.5:0.5b", "stoker show ./model.gguf --template"],
         ["rm"] = ["stoker rm qwen2.5:0.5b"],
+        ["df"] = ["stoker df", "stoker df --json"],
+        ["gc"] = ["stoker gc --dry-run", "stoker gc"],
         ["ps"] = ["stoker ps", "stoker ps --json"],
         ["stop"] = ["stoker stop qwen2.5:0.5b", "stoker stop --all", "stoker serve --stop            # the daemon itself"],
         ["sessions"] = ["stoker sessions list", "stoker sessions fork recipes recipes-vegan", "stoker sessions export recipes", "stoker sessions import recipes.stoker-session --name copy", "stoker sessions verify"],

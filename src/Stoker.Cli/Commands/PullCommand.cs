@@ -161,6 +161,8 @@ public sealed class PullFlow(CliContext context, DaemonClient client, PullReques
         HuggingFaceToken = caller.HuggingFaceToken,
         HuggingFaceEndpoint = caller.HuggingFaceEndpoint,
         OllamaRegistry = caller.OllamaRegistry,
+        OllamaModels = caller.OllamaModels,
+        HuggingFaceCache = caller.HuggingFaceCache,
         S3 = caller.S3,
         Proxy = caller.Proxy,
         NoProxy = caller.NoProxy,

@@ -21,6 +21,9 @@ public sealed record StageProgress(
     /// <summary>Bytes per second over the last seconds, or null when the step does not count bytes.</summary>
     public double? BytesPerSecond { get; init; }
 
+    /// <summary>The bytes were on this machine: none came over a network.</summary>
+    public bool IsLocal { get; init; }
+
     /// <summary>Where bytes come from right now: hosts. Null when the step has no such thing.</summary>
     public IReadOnlyList<string>? Sources { get; init; }
 

@@ -11,10 +11,13 @@ public sealed record CallerEnvironment
     /// <summary>Names that are taken from the caller, and taken out of a daemon's environment when a command starts one.</summary>
     public static IReadOnlyList<string> Variables { get; } =
     [
-        "HF_ENDPOINT", "STOKER_OLLAMA_REGISTRY", "STOKER_OFFLINE", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_TOKEN_PATH", "HF_HOME",
+        "HF_ENDPOINT", "STOKER_OLLAMA_REGISTRY", "STOKER_OFFLINE", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_TOKEN_PATH", "HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "OLLAMA_MODELS",
         "STOKER_CA_FILE", "SSL_CERT_FILE", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy",
         .. S3Access.Variables,
     ];
+
+    // Where Ollama's installer puts the models of the service that it makes.
+    private const string OllamaService = "/usr/share/ollama/.ollama/models";
 
     public static CallerEnvironment Empty { get; } = new();
 
@@ -42,6 +45,12 @@ public sealed record CallerEnvironment
     /// <summary>A PEM file with certificate authorities that are trusted besides the system's, absolute, or null (<c>STOKER_CA_FILE</c>).</summary>
     public string? CaFile { get; init; }
 
+    /// <summary>Folder in which Ollama keeps its models on this machine (<c>OLLAMA_MODELS</c>, <c>~/.ollama/models</c>, a service's), absolute, or null.</summary>
+    public string? OllamaModels { get; init; }
+
+    /// <summary>Folder in which Hugging Face's clients keep what they fetched (<c>HF_HUB_CACHE</c>, <c>HF_HOME/hub</c>), absolute, or null.</summary>
+    public string? HuggingFaceCache { get; init; }
+
     /// <summary>Keys and endpoint of S3.</summary>
     public S3Access S3 { get; init; } = new();
 
@@ -67,6 +76,8 @@ public sealed record CallerEnvironment
             // Hubs speak HTTPS, so its proxy comes first; lower case before upper case, as curl does.
             Proxy = Get("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"),
             NoProxy = Get("no_proxy", "NO_PROXY"),
+            OllamaModels = Existing(Get("OLLAMA_MODELS") ?? (Get("HOME") is { } own ? Path.Combine(own, ".ollama", "models") : null)) ?? Existing(OllamaService),
+            HuggingFaceCache = Existing(Get("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE") ?? (HuggingFaceFolder(environment) is { } hub ? Path.Combine(hub, "hub") : null)),
             S3 = S3Access.Read(name => Get(name)),
             CaFile = Get("STOKER_CA_FILE", "SSL_CERT_FILE") is { } authorities ? Path.GetFullPath(authorities) : null,
         };
@@ -101,8 +112,15 @@ public sealed record CallerEnvironment
     private static string? TokenFile(IReadOnlyDictionary<string, string> environment)
     {
         if (environment.GetValueOrDefault("HF_TOKEN_PATH") is { Length: > 0 } path) return path;
-        if (environment.GetValueOrDefault("HF_HOME") is { Length: > 0 } home) return Path.Combine(home, "token");
-        if (environment.GetValueOrDefault("XDG_CACHE_HOME") is { Length: > 0 } cache) return Path.Combine(cache, "huggingface", "token");
-        return environment.GetValueOrDefault("HOME") is { Length: > 0 } user ? Path.Combine(user, ".cache", "huggingface", "token") : null;
+        return HuggingFaceFolder(environment) is { } folder ? Path.Combine(folder, "token") : null;
     }
+
+    private static string? HuggingFaceFolder(IReadOnlyDictionary<string, string> environment)
+    {
+        if (environment.GetValueOrDefault("HF_HOME") is { Length: > 0 } home) return home;
+        if (environment.GetValueOrDefault("XDG_CACHE_HOME") is { Length: > 0 } cache) return Path.Combine(cache, "huggingface");
+        return environment.GetValueOrDefault("HOME") is { Length: > 0 } user ? Path.Combine(user, ".cache", "huggingface") : null;
+    }
+
+    private static string? Existing(string? folder) => folder is not null && Directory.Exists(folder) ? Path.GetFullPath(folder) : null;
 }

@@ -189,6 +189,14 @@ public static class SettingNames
             : null,
     };
 
+    public static Setting Quota { get; } = new()
+    {
+        Key = "store.quota", Flag = "--store-quota", Variable = "STOKER_STORE_QUOTA", Kind = SettingKind.Size, Property = nameof(StokerOptions.QuotaBytes),
+        DefaultText = "what the disk has", Doc = "Most that models and downloads may take; what no model needs goes first.",
+        Apply = static (options, texts) => options with { QuotaBytes = SettingText.ParseSize(SettingText.Single(texts)) },
+        Show = static options => options.QuotaBytes is { } bytes ? [SettingText.Size(bytes)] : [],
+    };
+
     public static Setting MaxBody { get; } = new()
     {
         Key = "max_body", Flag = "--max-body", Variable = "STOKER_MAX_BODY", Kind = SettingKind.Size, Property = nameof(StokerOptions.MaxBodyBytes),
@@ -218,7 +226,7 @@ public static class SettingNames
     [
         Home, Host, Port, ApiKeys, AllowedHosts, AllowedOrigins, KeepAlive, ContextTokens, Threads, Parallel,
         Kv, KvType, KvWindow, Repack, GpuLayers, Durability, LlamaDirectory, SourceOrder,
-        FetchMaxRate, FetchMaxConnections, FetchAllow, MaxBody, QueueLength,
+        FetchMaxRate, FetchMaxConnections, FetchAllow, Quota, MaxBody, QueueLength,
         SessionsQuota,
     ];
 

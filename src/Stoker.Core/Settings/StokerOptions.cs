@@ -87,6 +87,10 @@ public sealed record StokerOptions
     [MaxLength(64)]
     public IReadOnlyList<string> FetchAllow { get; init; } = [];
 
+    /// <summary>Most that blobs and partial downloads may take, in bytes, or null: what the disk has.</summary>
+    [Range(1L << 20, long.MaxValue)]
+    public long? QuotaBytes { get; init; }
+
     /// <summary>Largest body that an HTTP request may have, in bytes. Default: 16 MiB.</summary>
     [Range(1024, 1L << 30)]
     public long MaxBodyBytes { get; init; } = 16L << 20;

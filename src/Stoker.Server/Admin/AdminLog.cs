@@ -14,6 +14,9 @@ internal static partial class AdminLog
     [LoggerMessage(EventId = 5302, Level = LogLevel.Information, Message = "Removed {Model}: {Bytes} bytes freed")]
     public static partial void Removed(ILogger logger, string model, long bytes);
 
+    [LoggerMessage(EventId = 5306, Level = LogLevel.Information, Message = "Collected {Count} files that nobody needs: {Bytes} bytes freed")]
+    public static partial void Collected(ILogger logger, int count, long bytes);
+
     [LoggerMessage(EventId = 5303, Level = LogLevel.Information, Message = "Shutdown asked for over the socket")]
     public static partial void ShutdownAsked(ILogger logger);
 

@@ -22,6 +22,9 @@ public static class PullAccessMapping
             HuggingFaceToken = asked.HuggingFaceToken,
             HuggingFaceEndpoint = asked.HuggingFaceEndpoint is { } hub ? SourceAccess.ParseEndpoint(hub, "HF_ENDPOINT") : SourceAccess.DefaultHuggingFace,
             OllamaRegistry = asked.OllamaRegistry is { } registry ? SourceAccess.ParseEndpoint(registry, "STOKER_OLLAMA_REGISTRY") : SourceAccess.DefaultOllamaRegistry,
+            // Other callers name no file: for them these do not exist.
+            OllamaModels = trust == CallerTrust.Owner ? asked.OllamaModels : null,
+            HuggingFaceCache = trust == CallerTrust.Owner ? asked.HuggingFaceCache : null,
             S3 = asked.S3 ?? new S3Access(),
             Proxy = asked.Proxy is { } proxy ? SourceAccess.ParseProxy(proxy) : null,
             NoProxy = asked.NoProxy,

@@ -89,7 +89,7 @@ public sealed class PullEndpoint
 
         public void Report(StageProgress value)
         {
-            if (value is { Stage: Stage.Fetch, Item: { } file })
+            if (value is { Stage: Stage.Fetch, Item: { } file, IsLocal: false })
             {
                 lock (_gate)
                 {

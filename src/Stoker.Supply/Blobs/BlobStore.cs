@@ -99,26 +99,31 @@ public sealed class BlobStore : IDisposable
     /// lies there already under that name stays.
     /// </summary>
     /// <returns>A hold, so that nothing removes it before its manifest is written.</returns>
-    public BlobLease Publish(PartialFile partial, Digest digest)
+    public BlobLease Publish(PartialFile partial, Digest digest) => Place(digest, () =>
+    {
+        var path = PathOf(digest);
+        partial.Sync();
+        File.SetUnixFileMode(partial.Path, ReadOnlyForAll);
+        if (FileStamp.TryRead(path) is null || !_stamps.Matches(digest, FileStamp.TryRead(path)!.Value))
+        {
+            File.Move(partial.Path, path, overwrite: true);
+            partial.MarkPublished();
+            Files.SyncDirectory(Path.GetDirectoryName(path)!);
+            _stamps.Remember(digest, FileStamp.TryRead(path)!.Value);
+        }
+        else
+        {
+            partial.Discard();
+        }
+    });
+
+    private BlobLease Place(Digest digest, Action put)
     {
         Take(digest);
         try
         {
-            var path = PathOf(digest);
-            DurableFile.CreateFolder(Path.GetDirectoryName(path)!);
-            partial.Sync();
-            File.SetUnixFileMode(partial.Path, ReadOnlyForAll);
-            if (FileStamp.TryRead(path) is null || !_stamps.Matches(digest, FileStamp.TryRead(path)!.Value))
-            {
-                File.Move(partial.Path, path, overwrite: true);
-                partial.MarkPublished();
-                Files.SyncDirectory(Path.GetDirectoryName(path)!);
-                _stamps.Remember(digest, FileStamp.TryRead(path)!.Value);
-            }
-            else
-            {
-                partial.Discard();
-            }
+            DurableFile.CreateFolder(Path.GetDirectoryName(PathOf(digest))!);
+            put();
             return Lease(digest);
         }
         catch (Exception failed)
@@ -126,6 +131,35 @@ public sealed class BlobStore : IDisposable
             Release(digest);
             if (DiskErrors.IsDiskError(failed)) throw DiskErrors.Wrap(failed, "A verified download could not be kept", PathOf(digest));
             throw;
+        }
+    }
+
+    /// <summary>
+    /// Takes a file of somebody else's, which stays as it is, under its digest's name once its bytes are verified; see
+    /// <see cref="BlobAdoption"/>.
+    /// </summary>
+    /// <returns>A hold and how it came, or null when the file is not what it should be.</returns>
+    public async Task<(BlobLease Lease, ExportWay Way)?> AdoptAsync(string path, Digest? digest, string? gitSha1, Action<long> report, CancellationToken cancellationToken)
+    {
+        var temporary = Path.Combine(_partial, $"new-{Guid.NewGuid():N}.part");
+        try
+        {
+            if (await Task.Run(() => BlobAdoption.Take(this, path, temporary, digest, gitSha1, report, cancellationToken), cancellationToken) is not (var found, var way)) return null;
+            if (way != ExportWay.HardLink)
+            {
+                using var partial = PartialFile.Open(temporary, fresh: false);
+                return (Publish(partial, found), way);
+            }
+            return (Place(found, () =>
+            {
+                File.Move(temporary, PathOf(found), overwrite: true);
+                Files.SyncDirectory(Path.GetDirectoryName(PathOf(found))!);
+                _stamps.Remember(found, FileStamp.TryRead(PathOf(found))!.Value);
+            }), way);
+        }
+        finally
+        {
+            File.Delete(temporary);
         }
     }
 
@@ -177,8 +211,7 @@ public sealed class BlobStore : IDisposable
                 DurableFile.CreateFolder(_partial);
                 var path = Path.Combine(_partial, digest.Hex + ".part");
                 _stamps.Forget(digest);
-                File.SetUnixFileMode(PathOf(digest), UnixFileMode.UserRead | UnixFileMode.UserWrite);
-                File.Move(PathOf(digest), path, overwrite: true);
+                Unshare(PathOf(digest), path);
                 Files.SyncDirectory(Path.GetDirectoryName(PathOf(digest))!);
                 return OpenPartial(digest, fresh: false);
             }
@@ -187,6 +220,20 @@ public sealed class BlobStore : IDisposable
                 throw DiskErrors.Wrap(refused, "A damaged file could not be taken out of the store", PathOf(digest));
             }
         }
+    }
+
+    // A file that has other names is somebody else's too: what is mended is a copy.
+    private static void Unshare(string path, string target)
+    {
+        if (FileStamp.TryRead(path) is { Links: > 1 })
+        {
+            File.Copy(path, target, overwrite: true);
+            File.SetUnixFileMode(target, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+            File.Delete(path);
+            return;
+        }
+        File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        File.Move(path, target, overwrite: true);
     }
 
     /// <summary>Removes a blob. False when it is held (then it stays) or was not here.</summary>
@@ -224,6 +271,30 @@ public sealed class BlobStore : IDisposable
                 found.Add(new StoredBlob(digest.Value, path, new FileInfo(path).Length));
         }
         return found;
+    }
+
+    /// <summary>Every file of a download under way or interrupted, and damaged ones that were moved aside.</summary>
+    public IReadOnlyList<Evictable> ListPartials() => Directory.Exists(_partial)
+        ? [.. new DirectoryInfo(_partial).EnumerateFiles().Where(static file => file.Extension != ".lock").Select(static file => new Evictable(file.Name, file.Length, new DateTimeOffset(file.LastWriteTimeUtc), null))]
+        : [];
+
+    /// <summary>Removes one of them. False when somebody works on it, or it is gone.</summary>
+    public bool TryRemovePartial(string name)
+    {
+        try
+        {
+            var path = Path.Combine(_partial, Path.GetFileName(name));
+            if (!File.Exists(path)) return false;
+            using var turn = FileLock.TryAcquire(Path.ChangeExtension(path, ".lock"));
+            if (turn is null) return false;
+            File.Delete(path);
+            File.Delete(Path.ChangeExtension(path, ".lock"));
+            return true;
+        }
+        catch (Exception refused) when (DiskErrors.IsDiskError(refused) || refused is LibcException)
+        {
+            return false;
+        }
     }
 
     /// <summary>Removes partial files that nobody has written to for <paramref name="age"/>. Returns their bytes.</summary>

@@ -23,6 +23,9 @@ public interface IBlobFetcher
 /// <param name="TotalBytes">Bytes in all, or null while unknown.</param>
 public readonly record struct FetchReport(long DoneBytes, long? TotalBytes)
 {
+    /// <summary>The bytes were on this machine: none came over a network.</summary>
+    public bool IsLocal { get; init; }
+
     /// <summary>Hosts that bytes come from right now.</summary>
     public IReadOnlyList<string>? Sources { get; init; }
 

@@ -18,8 +18,14 @@ public sealed class ModelFetcher
     private readonly BlobStore _store;
     private readonly SharedFetches _shared;
 
-    public ModelFetcher(BlobStore store, IBlobFetcher fetcher)
+    private readonly Action<string, long, IReadOnlySet<string>> _makeRoom;
+
+    /// <param name="store">Where blobs are kept.</param>
+    /// <param name="makeRoom">Sees to it that so many bytes can be written for what is named, without the partial files that are named; or throws.</param>
+    /// <param name="fetcher">Brings one file.</param>
+    public ModelFetcher(BlobStore store, Action<string, long, IReadOnlySet<string>> makeRoom, IBlobFetcher fetcher)
     {
+        _makeRoom = makeRoom;
         _store = store;
         _shared = new SharedFetches(store, fetcher);
     }
@@ -32,7 +38,7 @@ public sealed class ModelFetcher
         try
         {
             await HoldWhatIsHereAsync(manifest, leases, progress, cancellationToken);
-            CheckSpace(manifest, leases);
+            CheckSpace(manifest, leases, session);
             var fresh = Enumerable.Range(0, leases.Length).Where(i => leases[i] is null).ToList();
             await FetchMissingAsync(manifest, leases, session, progress, cancellationToken);
             var complete = manifest with
@@ -63,17 +69,17 @@ public sealed class ModelFetcher
                 // It was moved out of the way: fetch it again.
             }
             if (leases[i] is { } lease)
-                progress.Report(new StageProgress(Stage.Fetch, file.Name, lease.SizeBytes, lease.SizeBytes, 0, IsDone: true) { Note = StageProgress.AlreadyHere });
+                progress.Report(new StageProgress(Stage.Fetch, file.Name, lease.SizeBytes, lease.SizeBytes, 0, IsDone: true) { Note = StageProgress.AlreadyHere, IsLocal = true });
         }
     }
 
-    private void CheckSpace(ModelManifest manifest, BlobLease?[] leases)
+    private void CheckSpace(ModelManifest manifest, BlobLease?[] leases, SourceSession session)
     {
-        var needed = manifest.Files.Where((_, i) => leases[i] is null).DistinctBy(static file => file.Digest?.ToString() ?? file.Name)
+        // What lies here already needs no room, or when it must be copied says so itself.
+        var fetched = manifest.Files.Where((file, i) => leases[i] is null && !session.CopiesOf(file).Any()).ToList();
+        var needed = fetched.DistinctBy(static file => file.Digest?.ToString() ?? file.Name)
             .Sum(file => Math.Max(0, (file.SizeBytes ?? 0) - _store.PartialBytes(RangedFetcher.KeyOf(file))));
-        if (needed == 0) return;
-        var free = _store.FreeBytes();
-        if (free < needed) throw DiskErrors.NoRoom($"{manifest.Name} cannot be pulled", _store.Home, needed, free);
+        _makeRoom(manifest.Name, needed, fetched.SelectMany(static file => new[] { $"{RangedFetcher.KeyOf(file).Hex}.part", $"{RangedFetcher.KeyOf(file).Hex}.journal" }).ToHashSet(StringComparer.Ordinal));
     }
 
     private async Task FetchMissingAsync(
@@ -105,6 +111,7 @@ public sealed class ModelFetcher
         private readonly Lock _gate = new();
         private bool _done;
         private string? _note;
+        private bool _isLocal;
 
         internal void Report(FetchReport report)
         {
@@ -112,10 +119,12 @@ public sealed class ModelFetcher
             {
                 if (_done) return;
                 _note = report.Note ?? _note;
+                _isLocal |= report.IsLocal;
                 progress.Report(new StageProgress(Stage.Fetch, name, report.DoneBytes, report.TotalBytes, Elapsed(), IsDone: false)
                 {
                     BytesPerSecond = _rate.Mark(report.DoneBytes),
                     Sources = report.Sources,
+                    IsLocal = report.IsLocal,
                     Note = report.Note,
                 });
             }
@@ -127,7 +136,7 @@ public sealed class ModelFetcher
             {
                 _done = true;
                 var seconds = Elapsed() / 1000;
-                progress.Report(new StageProgress(Stage.Fetch, name, sizeBytes, sizeBytes, Elapsed(), IsDone: true) { BytesPerSecond = seconds > 0 ? sizeBytes / seconds : null, Note = _note });
+                progress.Report(new StageProgress(Stage.Fetch, name, sizeBytes, sizeBytes, Elapsed(), IsDone: true) { BytesPerSecond = seconds > 0 ? sizeBytes / seconds : null, Note = _note, IsLocal = _isLocal });
             }
         }
 

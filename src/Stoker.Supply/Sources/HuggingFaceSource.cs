@@ -19,9 +19,17 @@ internal static partial class HuggingFaceSource
             throw new StokerException(ErrorKind.InvalidInput, $"'{Printable.Short(part)}' and patterns both say what of {reference.Repo} is wanted: leave one of them out.");
         var commit = await PinAsync(reference, session, cancellationToken);
         var tree = await ReadTreeAsync(reference.Repo, commit, session, cancellationToken);
+        return await ManifestAsync(reference, commit, tree, options, session, async path =>
+            (await session.GetDocumentAsync(AddressOf(reference, commit, path, session), RepositoryChoice.MaxIndexBytes, null, cancellationToken)).Body);
+    }
+
+    /// <summary>What of a tree the reference means; <paramref name="read"/> gives a small file of it.</summary>
+    internal static async Task<ModelManifest> ManifestAsync(
+        HuggingFaceReference reference, string commit, IReadOnlyList<RepositoryFile> tree, PullOptions options, SourceSession session, Func<string, Task<byte[]>> read)
+    {
         if ((reference.Quant ?? reference.File) is not null || !RepositoryChoice.IsWhole(options, tree))
             return OneModel(reference, commit, GgufChoice.Choose(reference.Repo, tree, reference.Quant, reference.File), session);
-        var chosen = await RepositoryChoice.ChooseAsync(reference.Repo, tree, options, path => AddressOf(reference, commit, path, session), session, cancellationToken);
+        var chosen = await RepositoryChoice.ChooseAsync(reference.Repo, tree, options, read);
         return Manifest(reference.Canonical, reference, commit, chosen, RepositoryChoice.RoleOf, session) with { Selection = options.Selection ?? FileSelection.All };
     }
 

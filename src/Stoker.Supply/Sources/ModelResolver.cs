@@ -18,18 +18,42 @@ public sealed class ModelResolver(ShortNamesFile names, string programFolder)
         var meant = Meaning(reference, session.Access);
         if (options.Selection is not null && meant is not (HuggingFaceReference or S3Reference))
             throw new StokerException(ErrorKind.InvalidInput, $"{meant} is not a repository with files to choose from: --include and --exclude are for hf:org/repo and s3://bucket/prefix/.");
-        var manifest = meant switch
-        {
-            FileReference file => ResolveFile(file, session.Access.Trust),
-            ShortReference named => Builtin(named) ?? throw Unknown(named),
-            HuggingFaceReference hub => await HuggingFaceSource.ResolveAsync(hub, options, session, cancellationToken),
-            OllamaReference ollama => await OllamaSource.ResolveAsync(ollama, session, Names, cancellationToken),
-            UrlReference url => UrlSource.Resolve(url),
-            S3Reference s3 => await S3Source.ResolveAsync(s3, options, session, cancellationToken),
-            _ => throw new StokerException(ErrorKind.Internal, $"No source knows {reference.GetType().Name}."),
-        };
+        var manifest = await ResolveMeantAsync(meant, options, session, cancellationToken);
         var aliases = new[] { reference.ToString(), meant.ToString() }.Where(alias => alias != manifest.Name && manifest.Source is not (ModelSourceKind.Url or ModelSourceKind.File)).Distinct();
         return Expect(manifest, session.Access.ExpectedDigest) with { Aliases = [.. aliases] };
+    }
+
+    // To be run, what is on this machine will do; otherwise the origin is asked, and what is here stands in when it cannot be reached.
+    private async Task<ModelManifest> ResolveMeantAsync(ModelReference meant, PullOptions options, SourceSession session, CancellationToken cancellationToken)
+    {
+        if (options.MustRun && await FindLocalAsync(meant, options, session, cancellationToken) is { } here) return here;
+        try
+        {
+            return meant switch
+            {
+                FileReference file => ResolveFile(file, session.Access.Trust),
+                ShortReference named => Builtin(named) ?? throw Unknown(named),
+                HuggingFaceReference hub => await HuggingFaceSource.ResolveAsync(hub, options, session, cancellationToken),
+                OllamaReference ollama => await OllamaSource.ResolveAsync(ollama, session, Names, cancellationToken),
+                UrlReference url => UrlSource.Resolve(url),
+                S3Reference s3 => await S3Source.ResolveAsync(s3, options, session, cancellationToken),
+                _ => throw new StokerException(ErrorKind.Internal, $"No source knows {meant.GetType().Name}."),
+            };
+        }
+        catch (StokerException unreachable) when (unreachable.Kind is ErrorKind.Network or ErrorKind.Timeout || (session.Access.Offline && unreachable.Kind == ErrorKind.Forbidden))
+        {
+            if (await FindLocalAsync(meant, options, session, cancellationToken) is { } kept) return kept;
+            throw;
+        }
+    }
+
+    private async Task<ModelManifest?> FindLocalAsync(ModelReference meant, PullOptions options, SourceSession session, CancellationToken cancellationToken)
+    {
+        foreach (var store in session.LocalStores)
+        {
+            if (await store.FindModelAsync(meant, options, session, Names, cancellationToken) is { } found) return found;
+        }
+        return null;
     }
 
     /// <summary>A short name's meaning in the caller's order of sources; anything else is what it is.</summary>

@@ -18,7 +18,15 @@ internal static class OllamaSource
         var repository = new Uri(session.Access.OllamaRegistry, $"v2/{reference.Namespace}/{reference.Model}/");
         var address = new Uri(repository, $"manifests/{reference.Tag}");
         var document = await session.GetDocumentAsync(address, MaxManifestBytes, ManifestType, cancellationToken);
-        var manifest = Parse(document, address);
+        return await ManifestAsync(reference, document.Body, session, names, (blob, digest) => SmallBlobAsync(session, blob, digest, cancellationToken));
+    }
+
+    /// <summary>What a manifest of the registry means; <paramref name="read"/> gives a small blob by its address or digest.</summary>
+    internal static async Task<ModelManifest> ManifestAsync(OllamaReference reference, byte[] body, SourceSession session, ShortNames names, Func<Uri, Digest, Task<byte[]>> read)
+    {
+        var repository = new Uri(session.Access.OllamaRegistry, $"v2/{reference.Namespace}/{reference.Model}/");
+        var address = new Uri(repository, $"manifests/{reference.Tag}");
+        var manifest = Parse(body, address);
         var files = new List<ManifestFile>();
         ModelDefaults? defaults = null;
         foreach (var layer in manifest.Layers!)
@@ -26,7 +34,7 @@ internal static class OllamaSource
             var (kind, digest, size) = Check(layer, address);
             if (kind is "tensor" or "json" or "adapter") throw NotLoadable(reference, names, kind == "adapter" ? "it is an adapter for another model" : "its weights are not a GGUF file");
             var blob = new Uri(repository, $"blobs/{digest}");
-            if (kind == "params") defaults = OllamaParams.Parse((await SmallBlobAsync(session, blob, digest, cancellationToken)), reference.Canonical);
+            if (kind == "params") defaults = OllamaParams.Parse(await read(blob, digest), reference.Canonical);
             files.Add(new ManifestFile { Name = NameOf(kind, digest, files), Role = RoleOf(kind), SizeBytes = size, Digest = digest, Origins = [blob] });
         }
         if (!files.Any(static file => file.Role == FileRole.Weights)) throw NotLoadable(reference, names, "it has no weights");
@@ -34,7 +42,7 @@ internal static class OllamaSource
         {
             Name = reference.Canonical,
             Source = ModelSourceKind.Ollama,
-            Revision = Digest.FromBytes(System.Security.Cryptography.SHA256.HashData(document.Body)).ToString(),
+            Revision = Digest.FromBytes(System.Security.Cryptography.SHA256.HashData(body)).ToString(),
             Files = [.. files.OrderBy(static file => file.Role == FileRole.Weights ? 0 : 1)],
             Defaults = defaults,
         };
@@ -57,11 +65,11 @@ internal static class OllamaSource
             : throw new SourceException(ErrorKind.Corrupt, $"{SourceSession.Shown(blob)} is not what its digest says (it is {actual}).", canRetry: false);
     }
 
-    private static OllamaManifest Parse(SourceDocument document, Uri address)
+    private static OllamaManifest Parse(byte[] body, Uri address)
     {
         try
         {
-            var manifest = JsonSerializer.Deserialize(document.Body, OllamaJson.Default.OllamaManifest);
+            var manifest = JsonSerializer.Deserialize(body, OllamaJson.Default.OllamaManifest);
             return manifest?.Layers is { Count: > 0 and <= MaxLayers } ? manifest : throw Nonsense(address, "no layers, or too many");
         }
         catch (JsonException)

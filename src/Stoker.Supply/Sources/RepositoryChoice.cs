@@ -14,7 +14,9 @@ public static class RepositoryChoice
     public const string IndexEnding = ".safetensors.index.json";
 
     private const int MaxIndexes = 32;
-    private const int MaxIndexBytes = 16 << 20;
+
+    /// <summary>The largest index that is read.</summary>
+    internal const int MaxIndexBytes = 16 << 20;
 
     // The same weights again, for other programs.
     private static readonly string[] OtherWeights =
@@ -30,14 +32,13 @@ public static class RepositoryChoice
 
     /// <summary><see cref="Choose"/>, after reading the indexes that it needs.</summary>
     internal static async Task<IReadOnlyList<RepositoryFile>> ChooseAsync(
-        string repo, IReadOnlyList<RepositoryFile> files, PullOptions options, Func<string, Uri> addressOf, SourceSession session, CancellationToken cancellationToken)
+        string repo, IReadOnlyList<RepositoryFile> files, PullOptions options, Func<string, Task<byte[]>> read)
     {
         var indexes = new Dictionary<string, SafetensorsIndex>(StringComparer.Ordinal);
         var wanted = options.Selection is null ? files.Where(static file => file.Path.EndsWith(IndexEnding, StringComparison.Ordinal)).Take(MaxIndexes) : [];
         foreach (var file in wanted)
         {
-            var document = await session.GetDocumentAsync(addressOf(file.Path), MaxIndexBytes, null, cancellationToken);
-            indexes[file.Path] = SafetensorsIndex.Parse(document.Body);
+            indexes[file.Path] = SafetensorsIndex.Parse(await read(file.Path));
         }
         return Choose(repo, files, options.Selection, indexes);
     }

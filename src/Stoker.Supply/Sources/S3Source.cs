@@ -19,7 +19,8 @@ internal static class S3Source
         var files = await bucket.ListAsync(reference.Bucket, prefix, cancellationToken);
         if (files.Count == 0) throw new SourceException(ErrorKind.NotFound, $"There is no object {reference}, and none below s3://{reference.Bucket}/{prefix}.", canRetry: false);
         if (!RepositoryChoice.IsWhole(options, files)) return OneModel(reference.Bucket, prefix, GgufChoice.Choose($"s3://{reference.Bucket}/{prefix}", files, null, null));
-        var chosen = await RepositoryChoice.ChooseAsync($"s3://{reference.Bucket}/{prefix}", files, options, path => S3Address.Of(reference.Bucket, prefix + path), session, cancellationToken);
+        var chosen = await RepositoryChoice.ChooseAsync($"s3://{reference.Bucket}/{prefix}", files, options,
+            async path => (await session.GetDocumentAsync(S3Address.Of(reference.Bucket, prefix + path), RepositoryChoice.MaxIndexBytes, null, cancellationToken)).Body);
         return Manifest($"s3://{reference.Bucket}/{prefix}", reference.Bucket, prefix, chosen, RepositoryChoice.RoleOf) with { Selection = options.Selection ?? FileSelection.All };
     }
 

@@ -26,6 +26,12 @@ public sealed record SourceAccess
     /// <summary><c>STOKER_OLLAMA_REGISTRY</c>; ends with a slash.</summary>
     public Uri OllamaRegistry { get; init; } = DefaultOllamaRegistry;
 
+    /// <summary>Ollama's folder of models on this machine, or null.</summary>
+    public string? OllamaModels { get; init; }
+
+    /// <summary>The cache of Hugging Face's clients on this machine, or null.</summary>
+    public string? HuggingFaceCache { get; init; }
+
     /// <summary>Keys and endpoint of S3.</summary>
     public S3Access S3 { get; init; } = new();
 
@@ -67,6 +73,8 @@ public sealed record SourceAccess
             HuggingFaceEndpoint = caller.HuggingFaceEndpoint is { } hub ? ParseEndpoint(hub, "HF_ENDPOINT") : DefaultHuggingFace,
             HuggingFaceToken = caller.HuggingFaceToken,
             OllamaRegistry = caller.OllamaRegistry is { } registry ? ParseEndpoint(registry, "STOKER_OLLAMA_REGISTRY") : DefaultOllamaRegistry,
+            OllamaModels = caller.OllamaModels,
+            HuggingFaceCache = caller.HuggingFaceCache,
             S3 = caller.S3,
             Proxy = caller.Proxy is { } proxy ? ParseProxy(proxy) : null,
             NoProxy = caller.NoProxy,

@@ -22,6 +22,7 @@ public sealed class SourceSession : IDisposable
     private readonly RegistryTokens _registryTokens;
     private readonly SourceOptions _options;
     private readonly Lazy<S3Bucket> _s3;
+    private IReadOnlyList<ILocalStore>? _localStores;
 
     public SourceSession(SourceAccess access, SourceOptions options)
     {
@@ -38,6 +39,17 @@ public sealed class SourceSession : IDisposable
 
     /// <summary>S3, whose library is loaded at the first call.</summary>
     internal S3Bucket S3() => _s3.Value;
+
+    /// <summary>Other programs' models on this machine.</summary>
+    internal IReadOnlyList<ILocalStore> LocalStores => _localStores ??=
+    [
+        .. Access.OllamaModels is { } ollama ? new ILocalStore[] { new OllamaStore(ollama) } : [],
+        .. Access.HuggingFaceCache is { } cache ? new ILocalStore[] { new HuggingFaceCache(cache) } : [],
+    ];
+
+    /// <summary>Files outside the store that should have this content.</summary>
+    internal IEnumerable<LocalCopy> CopiesOf(ManifestFile file) =>
+        (_options.Copies is { } index ? LocalStores.Prepend(index) : LocalStores).SelectMany(copies => copies.Find(file));
 
     internal RetryPolicy Retry => _options.Retry;
     internal SourceOptions Options => _options;
@@ -258,6 +270,9 @@ public sealed record SourceOptions
 
     /// <summary>Locked by its users.</summary>
     public Random Random { get; init; } = new();
+
+    /// <summary>An index of copies on this machine, or null: other programs' stores alone.</summary>
+    public ILocalCopies? Copies { get; init; }
 
     /// <summary>Private places that redirects and strangers' addresses may lead to.</summary>
     public AllowedPlaces Allow { get; init; } = AllowedPlaces.None;

@@ -2,6 +2,7 @@ using System.Text.Json.Serialization;
 using Stoker.Core.Jobs;
 using Stoker.Core.Progress;
 using Stoker.Engine.Sessions;
+using Stoker.Supply;
 
 namespace Stoker.Server.Admin.Contracts;
 
@@ -20,6 +21,9 @@ namespace Stoker.Server.Admin.Contracts;
 [JsonSerializable(typeof(ModelList))]
 [JsonSerializable(typeof(ModelReport))]
 [JsonSerializable(typeof(RemovedReport))]
+[JsonSerializable(typeof(StoreUsage))]
+[JsonSerializable(typeof(CollectRequest))]
+[JsonSerializable(typeof(CollectReport))]
 [JsonSerializable(typeof(LoadedList))]
 [JsonSerializable(typeof(UnloadRequest))]
 [JsonSerializable(typeof(UnloadReport))]

@@ -1,3 +1,5 @@
+using Stoker.Supply;
+
 namespace Stoker.Server.Admin.Contracts;
 
 /// <summary>
@@ -38,6 +40,12 @@ public static class AdminRoutes
 
     /// <summary>GET <c>?name=</c> → <see cref="ModelReport"/>.</summary>
     public const string ModelShow = "/admin/models/show";
+
+    /// <summary>GET → <see cref="StoreUsage"/>.</summary>
+    public const string Store = "/admin/store";
+
+    /// <summary>POST <see cref="CollectRequest"/> → <see cref="CollectReport"/>.</summary>
+    public const string Collect = "/admin/store/gc";
 
     /// <summary>GET → <see cref="LoadedList"/>.</summary>
     public const string Loaded = "/admin/ps";

@@ -1,6 +1,7 @@
 using Stoker.Core.Errors;
 using Stoker.Core.Models;
 using Stoker.Engine;
+using Stoker.Supply;
 
 namespace Stoker.Server.Admin.Contracts;
 
@@ -83,6 +84,12 @@ public sealed record ModelFileReport
 /// <param name="Name">The model's full name.</param>
 /// <param name="FreedBytes">Of blobs that no other model uses, or null when that is not known.</param>
 public sealed record RemovedReport(string Name, long? FreedBytes);
+
+/// <param name="DryRun">Only say what would go.</param>
+public sealed record CollectRequest(bool DryRun);
+
+/// <summary>What <c>stoker gc</c> removed, or would remove.</summary>
+public sealed record CollectReport(bool DryRun, IReadOnlyList<CollectedItem> Items);
 
 /// <summary>Loaded and loading models.</summary>
 public sealed record LoadedList(IReadOnlyList<LoadedModel> Models);

@@ -51,6 +51,12 @@ public sealed record PullAccess
     /// <summary><c>STOKER_OLLAMA_REGISTRY</c>.</summary>
     public string? OllamaRegistry { get; init; }
 
+    /// <summary>Ollama's folder of models on this machine, or null.</summary>
+    public string? OllamaModels { get; init; }
+
+    /// <summary>The cache of Hugging Face's clients on this machine, or null.</summary>
+    public string? HuggingFaceCache { get; init; }
+
     /// <summary>Keys and endpoint of S3, or null.</summary>
     public S3Access? S3 { get; init; }
 

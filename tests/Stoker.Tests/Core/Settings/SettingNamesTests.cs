@@ -26,7 +26,7 @@ public sealed class SettingNamesTests
             Home = "/h", Host = "0.0.0.0", Port = 1, ApiKeys = ["one-long-key", "two-long-key"], AllowedHosts = ["a"], AllowedOrigins = ["https://b"],
             KeepAlive = TimeSpan.FromSeconds(90), ContextTokens = 512, Threads = 3, Parallel = 2, Kv = "ssd", KvType = "q8_0", KvWindowTokens = 2048, Repack = "off", GpuLayers = 7, Durability = "fsync",
             LlamaDirectory = "/l", SourceOrder = ["ollama"], MaxBodyBytes = 4097, QueueLength = 9, SessionsQuotaBytes = 5L << 30,
-            FetchMaxRate = 5_000_000, FetchMaxConnections = 7, FetchAllow = ["10.0.0.0/8"],
+            FetchMaxRate = 5_000_000, FetchMaxConnections = 7, QuotaBytes = 3L << 30, FetchAllow = ["10.0.0.0/8"],
         };
         foreach (var setting in SettingNames.All)
         {
