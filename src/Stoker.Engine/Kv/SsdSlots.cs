@@ -82,6 +82,9 @@ internal sealed class SsdSlots : KvSlots
     internal override void Reserve(int slot, int cells)
     {
         if (_chains[slot] is not { } chain) return;
+        // What is shared is mapped read-only: decoding there would end the process.
+        if (_context.LastPosition(slot) + 1 < chain.FirstOwnCell)
+            throw new InvalidOperationException($"Slot {slot} was cut at {_context.LastPosition(slot) + 1}, below the {chain.FirstOwnCell} cells it shares: map a chain that was cut too.");
         if (cells > _reserved[slot])
         {
             var from = Math.Max(_reserved[slot], chain.FirstOwnCell);
@@ -173,10 +176,13 @@ internal sealed class SsdSlots : KvSlots
 
     private void DropBelow(int slot, int cells)
     {
-        if (cells <= 0 || _chains[slot] is null) return;
+        // What it shares stays: others are reading it.
+        if (_chains[slot] is not { } chain || cells <= chain.FirstOwnCell) return;
         for (var i = 0; i < _shape.Tensors.Count; i++)
         {
-            _memory.PageOut(slot, _shape.Tensors[i], 0, (long)cells * _shape.Layout.Regions[i].RowBytes);
+            var region = _shape.Layout.Regions[i];
+            var from = _shape.Layout.WholePageBytes(region, chain.FirstOwnCell);
+            _memory.PageOut(slot, _shape.Tensors[i], from, ((long)cells * region.RowBytes) - from);
         }
     }
 }

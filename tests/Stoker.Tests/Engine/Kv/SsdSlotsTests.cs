@@ -78,6 +78,35 @@ public sealed class SsdSlotsTests : IDisposable
         Assert.InRange(childBytes, 1, Allocated(parent.Own) / 4);
     }
 
+    [Fact]
+    public void Remap_ParentGoesBackBelowAFork_NeitherSeesTheOthersCells()
+    {
+        using var rig = new KvRig("tiny", Options(KvMode.Ssd, KvType.F16));
+        var parent = rig.NewChain(_folder.Path);
+        rig.Kv.Attach(0, parent, 0, ReadOnlyMemory<byte>.Empty);
+        rig.Decode(0, conversation: 1, tokens: 300);
+        using var child = parent.Fork(300, KvFile.CreateUnnamed(_folder.Path, rig.Kv.Layout!), rig.Kv.Layout!);
+        Assert.True(rig.Kv.Truncate(0, 201));
+        using var edited = ChainCut.Back(parent, rig.Kv.Layout!, 201, () => KvFile.CreateUnnamed(_folder.Path, rig.Kv.Layout!));
+        Assert.NotSame(parent, edited);
+        rig.Kv.Remap(0, edited);
+        parent.Dispose();
+        var ofParent = rig.Decode(0, conversation: 2, tokens: 120);
+        rig.Kv.Attach(1, child, 300, ReadOnlyMemory<byte>.Empty);
+        var ofChild = rig.Decode(1, conversation: 1, tokens: 20);
+        // Below what is shared nothing can be written; a chain that was cut there is needed first.
+        Assert.True(rig.Kv.Truncate(1, 250));
+        Assert.Throws<InvalidOperationException>(() => rig.Kv.Reserve(1, 251));
+
+        using var plain = new KvRig("tiny", Options(KvMode.Ram, KvType.F16));
+        plain.Decode(0, conversation: 1, tokens: 300);
+        var state = plain.Kv.Capture(0);
+        Assert.True(plain.Kv.Truncate(0, 201));
+        Assert.Equal(plain.Decode(0, conversation: 2, tokens: 120), ofParent);
+        plain.Kv.Attach(1, null, state.Cells, state.State);
+        Assert.Equal(plain.Decode(1, conversation: 1, tokens: 20), ofChild);
+    }
+
     [Theory]
     [InlineData("tiny")]
     [InlineData("gemma3t")]
