@@ -86,6 +86,13 @@ public sealed class KvContext : IDisposable
         return state;
     }
 
+    /// <summary>Forgets the conversation in the slot and lets go of its files.</summary>
+    public void Empty(int slot)
+    {
+        Check(slot);
+        _slots.Empty(slot);
+    }
+
     /// <summary>What a snapshot needs; the conversation stays.</summary>
     /// <exception cref="StokerException">TooLarge, as above.</exception>
     public KvState Capture(int slot)
