@@ -88,7 +88,7 @@ internal sealed class SlotTable(KvContext kv, string? folder) : IDisposable
     {
         if (conversation.Slot is { } slot)
         {
-            _ = kv.Context.TryTruncate(slot, 0);
+            kv.Empty(slot);
             Empty(slot);
         }
         _kept.Remove(conversation);
