@@ -56,7 +56,7 @@ public sealed class FileSupply : IDisposable
         var name = Uri.UnescapeDataString(request.Addresses[0].Segments[^1]).Trim('/');
         var file = new ManifestFile { Name = name.Length > 0 ? name : "file", Role = FileRole.Other, Digest = request.Digest, Origins = request.Addresses };
         using var lease = await new LocalFirstFetcher(_store, _fetcher).FetchAsync(file, session, report, cancellationToken);
-        ExportWay? way = request.OutPath is { } path ? await _store.ExportAsync(lease, path, request.Own, cancellationToken) : null;
+        ExportWay? way = request.OutPath is { } path ? await _store.ExportAsync(lease, path, request.Own, _sources.Time, cancellationToken) : null;
         return new FetchedFile(lease.Digest, lease.SizeBytes, request.OutPath ?? lease.Path, way);
     }
 

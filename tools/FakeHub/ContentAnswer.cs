@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.IO.Compression;
 using System.Text;
+using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 
@@ -28,7 +29,7 @@ internal sealed class ContentAnswer(HubStats stats, FakeHubOptions options)
         etag = fault?.ETag ?? etag;
         if (fault?.NoETag != true)
         {
-            response.Headers.ETag = etag;
+            if (fault?.OnlyLastModified != true) response.Headers.ETag = etag;
             response.Headers.LastModified = file.Modified.ToString("R", CultureInfo.InvariantCulture);
         }
         var part = fault?.IgnoreRange == true ? (0, file.SizeBytes, false) : PickRange(http, file, etag);
@@ -104,7 +105,11 @@ internal sealed class ContentAnswer(HubStats stats, FakeHubOptions options)
     private static async Task StopAsync(HttpContext http, long sent, HubFault fault, CancellationToken cancellationToken)
     {
         await http.Response.Body.FlushAsync(cancellationToken);
-        if (fault.CutAfterBytes == sent) http.Abort();
+        if (fault.CutAfterBytes == sent)
+        {
+            if (fault.Reset) http.Features.Get<IConnectionSocketFeature>()?.Socket.Close(timeout: 0);
+            http.Abort();
+        }
         else if (fault.Gate is { } gate && gate.AfterBytes == sent) await gate.PassAsync(cancellationToken);
         else await Task.Delay(Timeout.Infinite, cancellationToken);
     }

@@ -27,6 +27,9 @@ public sealed record FakeHubOptions
     /// <summary>True: https with a certificate of the hub's own authority (<see cref="FakeHubServer.CaPem"/>), HTTP/1.1 and HTTP/2.</summary>
     public bool Tls { get; init; }
 
+    /// <summary>With <see cref="Tls"/>: further names in the certificate, for tests that lead them here.</summary>
+    public IReadOnlyList<string> TlsNames { get; init; } = [];
+
     /// <summary>Bytes a second for each connection; 0: as fast as it goes.</summary>
     public long RateBytesPerSecond { get; init; }
 

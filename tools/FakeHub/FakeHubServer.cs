@@ -29,7 +29,7 @@ public sealed class FakeHubServer : IAsyncDisposable
         var builder = WebApplication.CreateSlimBuilder();
         if (options.Tls)
         {
-            _tls = HubCertificate.Make();
+            _tls = HubCertificate.Make(options.TlsNames);
             builder.WebHost.UseKestrelHttpsConfiguration();
         }
         builder.Logging.ClearProviders();

@@ -19,7 +19,7 @@ internal sealed class HubCertificate : IDisposable
 
     internal string CaPem => _authority.ExportCertificatePem();
 
-    internal static HubCertificate Make()
+    internal static HubCertificate Make(IReadOnlyList<string> alsoNames)
     {
         var from = TimeProvider.System.GetUtcNow().AddHours(-1);
         var until = from.AddDays(1);
@@ -34,6 +34,7 @@ internal sealed class HubCertificate : IDisposable
         var names = new SubjectAlternativeNameBuilder();
         names.AddDnsName("localhost");
         names.AddIpAddress(IPAddress.Loopback);
+        foreach (var name in alsoNames) names.AddDnsName(name);
         request.CertificateExtensions.Add(names.Build());
         request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid("1.3.6.1.5.5.7.3.1")], false));
         using var signed = request.Create(authority, from, until, RandomNumberGenerator.GetBytes(8));

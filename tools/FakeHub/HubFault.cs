@@ -27,8 +27,11 @@ public sealed record HubFault
     /// <summary>Close the connection before any answer.</summary>
     public bool Drop { get; set; }
 
-    /// <summary>Reset the connection after so many bytes of body.</summary>
+    /// <summary>End the connection after so many bytes of body.</summary>
     public long? CutAfterBytes { get; set; }
+
+    /// <summary>With <see cref="CutAfterBytes"/>: by a TCP reset, which may also destroy what has not been read yet.</summary>
+    public bool Reset { get; set; }
 
     /// <summary>Send nothing more after so many bytes of body, and keep the connection.</summary>
     public long? StallAfterBytes { get; set; }
@@ -68,6 +71,9 @@ public sealed record HubFault
 
     /// <summary>No ETag and no Last-Modified.</summary>
     public bool NoETag { get; set; }
+
+    /// <summary>No ETag, but Last-Modified.</summary>
+    public bool OnlyLastModified { get; set; }
 
     /// <summary>Redirect here; <c>{self}</c> is the same address again, <c>{next}</c> one that counts up for ever.</summary>
     public string? RedirectTo { get; set; }

@@ -39,18 +39,18 @@ public static class BlobExport
 
     /// <summary>Puts the blob there.</summary>
     /// <param name="blob">Held by the caller.</param>
-    /// <param name="path">Where.</param>
+    /// <param name="target">Where; absolute.</param>
+    /// <param name="temporary">Where it is made before: in the same folder, used by nobody else. What lies there is removed.</param>
     /// <param name="own">A file of its own that may be changed: no hard link.</param>
     /// <param name="linked">Told when the blob's file got another name, which moves its change time.</param>
     /// <param name="cancellationToken">Ends a copy; nothing is left of it.</param>
     /// <exception cref="StokerException">OutOfSpace, Io.</exception>
-    public static async Task<ExportWay> PlaceAsync(BlobLease blob, string path, bool own, Action linked, CancellationToken cancellationToken)
+    public static async Task<ExportWay> PlaceAsync(BlobLease blob, string target, string temporary, bool own, Action linked, CancellationToken cancellationToken)
     {
-        var target = Path.GetFullPath(path);
         CheckTarget(target);
-        var temporary = Path.Combine(Path.GetDirectoryName(target)!, $".{Path.GetFileName(target)}.{Guid.NewGuid():N}.stoker");
         try
         {
+            File.Delete(temporary);
             if (!own && FileStamp.TryRead(target) is { } there && FileStamp.TryRead(blob.Path) is { } here && (there.Inode, there.Device) == (here.Inode, here.Device))
                 return ExportWay.AlreadyThere;
             var way = TryReflink(blob.Path, temporary) ? ExportWay.Reflink

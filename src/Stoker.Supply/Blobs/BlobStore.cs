@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using System.Text;
 using Stoker.Core.Errors;
 using Stoker.Core.Models;
 using Stoker.Native.Libc;
@@ -189,11 +190,16 @@ public sealed class BlobStore : IDisposable
         }
     }
 
-    /// <summary>Gives a held blob a name outside the store; see <see cref="BlobExport"/>.</summary>
-    public Task<ExportWay> ExportAsync(BlobLease blob, string path, bool own, CancellationToken cancellationToken)
+    /// <summary>Gives a held blob a name outside the store; see <see cref="BlobExport"/>. One at a time for each place.</summary>
+    public async Task<ExportWay> ExportAsync(BlobLease blob, string path, bool own, TimeProvider time, CancellationToken cancellationToken)
     {
+        var target = Path.GetFullPath(path);
+        var key = Digest.FromBytes(SHA256.HashData(Encoding.UTF8.GetBytes($"out:{Home}:{target}")));
+        using var turn = await LockPartialAsync(key, time, cancellationToken);
+        // Always the same name where the lock keeps it ours: what a crash left under it is used up by the next one.
+        var temporary = Path.Combine(Path.GetDirectoryName(target)!, $".stoker-{(turn is null ? Guid.NewGuid().ToString("N") : key.Hex[..16])}.tmp");
         var before = FileStamp.TryRead(blob.Path);
-        return BlobExport.PlaceAsync(blob, path, own, () => RememberLink(blob.Digest, before), cancellationToken);
+        return await BlobExport.PlaceAsync(blob, target, temporary, own, () => RememberLink(blob.Digest, before), cancellationToken);
     }
 
     /// <summary>

@@ -11,8 +11,6 @@ namespace Stoker.Supply.Blobs;
 public sealed class PartialFile : IPartialContent, IDisposable
 {
     private readonly SafeFileHandle _handle;
-    private bool _isGone;
-
     private PartialFile(string path, SafeFileHandle handle)
     {
         Path = path;
@@ -20,6 +18,9 @@ public sealed class PartialFile : IPartialContent, IDisposable
     }
 
     public string Path { get; }
+
+    /// <summary>True once it was published or discarded: there is no such file any more.</summary>
+    internal bool IsGone { get; private set; }
 
     /// <summary>Bytes in the file now (holes included).</summary>
     public long LengthBytes => RandomAccess.GetLength(_handle);
@@ -135,13 +136,13 @@ public sealed class PartialFile : IPartialContent, IDisposable
     /// <summary>Removes the file.</summary>
     public void Discard()
     {
-        if (_isGone) return;
-        _isGone = true;
+        if (IsGone) return;
+        IsGone = true;
         _handle.Dispose();
         File.Delete(Path);
     }
 
     public void Dispose() => _handle.Dispose();
 
-    internal void MarkPublished() => _isGone = true;
+    internal void MarkPublished() => IsGone = true;
 }

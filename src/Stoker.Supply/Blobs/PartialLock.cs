@@ -30,7 +30,7 @@ public sealed class PartialLock : IDisposable
                 {
                     // Its last holder may have removed the file between our open and our lock: then the name is another file's.
                     if (FileStamp.TryRead(path)?.Inode == FileStamp.TryRead($"/proc/self/fd/{held.File.DangerousGetHandle()}")?.Inode)
-                        return Excludes(path) ? new PartialLock(path, held) : GiveUp(held);
+                        return Excludes(path) ? new PartialLock(path, held) : GiveUp(path, held);
                     held.Dispose();
                     continue;
                 }
@@ -47,9 +47,10 @@ public sealed class PartialLock : IDisposable
         }
     }
 
-    /// <summary>Lets go and removes the file: the work is done.</summary>
-    public void Finish()
+    /// <summary>Removes the file, then lets go: nothing is left of a lock that nobody holds.</summary>
+    public void Dispose()
     {
+        if (_lock.File.IsClosed) return; // by now the name may be another holder's
         try
         {
             File.Delete(_path);
@@ -58,10 +59,8 @@ public sealed class PartialLock : IDisposable
         {
             // An empty file stays until partial files are pruned.
         }
-        Dispose();
+        _lock.Dispose();
     }
-
-    public void Dispose() => _lock.Dispose();
 
     // A lock that can be taken twice is none (a network file system mounted without locks).
     private static bool Excludes(string path)
@@ -70,9 +69,9 @@ public sealed class PartialLock : IDisposable
         return second is null;
     }
 
-    private static PartialLock? GiveUp(FileLock held)
+    private static PartialLock? GiveUp(string path, FileLock held)
     {
-        held.Dispose();
+        new PartialLock(path, held).Dispose();
         return null;
     }
 }

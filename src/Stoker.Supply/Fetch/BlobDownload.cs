@@ -192,7 +192,7 @@ internal sealed partial class BlobDownload : IDisposable
     {
         while (!range.IsGone)
         {
-            var origin = opening?.Origin ?? ChooseOrigin();
+            var origin = opening?.Origin ?? await ChooseOriginAsync();
             if (worker.Origin != origin) worker.StartChunk(range.Next);
             worker.Origin = origin;
             var failure = await TryOnceAsync(worker, range, origin, opening);
@@ -208,11 +208,15 @@ internal sealed partial class BlobDownload : IDisposable
         if (failure.OriginChanged) throw new OriginChangedException(failure.Message);
         if (failure.IsThrottle) _throttled?.Invoke();
         if (failure.OriginLied) origin.Drop(failure.Message);
-        var failures = ++_failures[range.Next];
+        var hasOthers = _origins.Any(other => other != origin && other.IsLive);
+        if (hasOthers && failure.IsTransient && origin.RestsUntil > Time.GetUtcNow()) return; // the same mishap as another connection's
+        var failures = hasOthers ? origin.CountFailure() : ++_failures[range.Next];
         var decision = failure.OriginLied ? new RetryDecision(null, failure.Message) : _retries.After(failures, failure);
         if (decision.Delay is { } delay)
         {
-            await Task.Delay(delay, Time, _stop.Token);
+            // Where there is another place to ask, nobody waits for this one.
+            if (hasOthers) origin.RestsUntil = Time.GetUtcNow() + delay;
+            else await Task.Delay(delay, Time, _stop.Token);
             return;
         }
         origin.Drop(decision.Reason);
@@ -230,17 +234,18 @@ internal sealed partial class BlobDownload : IDisposable
 
     internal void OnThrottled(Action throttled) => _throttled = throttled;
 
-    // The one with the most speed left for another connection.
-    private Origin ChooseOrigin()
+    // Of those that do not rest, the one with the most speed left for another connection.
+    private async Task<Origin> ChooseOriginAsync()
     {
-        Origin? best = null;
-        foreach (var origin in _origins)
-        {
-            if (origin.IsLive && (best is null || Load(origin) < Load(best))) best = origin;
-        }
-        return best ?? throw new StokerException(ErrorKind.Network, _origins[^1].DroppedBecause ?? "No origin is left.");
+        var now = Time.GetUtcNow();
+        var fastest = _origins.Max(static origin => origin.BestBytesPerSecond);
+        var best = _origins.Where(static origin => origin.IsLive).OrderBy(origin => origin.RestsUntil > now ? origin.RestsUntil : default).ThenBy(Load).FirstOrDefault()
+            ?? throw new StokerException(ErrorKind.Network, _origins[^1].DroppedBecause ?? "No origin is left.");
+        if (best.RestsUntil > now) await Task.Delay(best.RestsUntil - now, Time, _stop.Token);
+        return best;
 
-        static double Load(Origin origin) => (origin.ActiveCount + 1) / Math.Max(origin.BestBytesPerSecond, 1);
+        // One that has not shown its speed yet may be as fast as any.
+        double Load(Origin origin) => (origin.ActiveCount + 1) / Math.Max(origin.BestBytesPerSecond > 0 ? origin.BestBytesPerSecond : fastest, 1);
     }
 
     private async Task<FetchFailure?> TryOnceAsync(FetchWorker worker, TakenRange range, Origin origin, OpenAnswer? opening)
@@ -347,6 +352,7 @@ internal sealed partial class BlobDownload : IDisposable
         }
         var length = Chunk.LengthOf(chunk, _start.SizeBytes);
         bool goesOn;
+        origin.ClearFailures();
         lock (_gate)
         {
             _start.Sums[chunk] = sums;

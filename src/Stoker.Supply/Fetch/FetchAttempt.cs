@@ -62,9 +62,9 @@ internal sealed class FetchAttempt(
         var first = resume is null ? 0 : Chunk.Offset(Array.IndexOf(resume.Done, false));
         var last = LastOfFirstRequest(resume, known.SizeBytes);
         var noRange = false;
-        for (var failures = 1; ; failures++)
+        while (true)
         {
-            var origin = _origins.FirstOrDefault(static one => one.IsLive)
+            var origin = _origins.Where(static one => one.IsLive).MinBy(static one => one.FailureCount)
                 ?? throw new SourceException(ErrorKind.Network, string.Join(" ", _origins.Select(static one => one.DroppedBecause + ".")), canRetry: false);
             FetchFailure failure;
             try
@@ -84,7 +84,6 @@ internal sealed class FetchAttempt(
                 if (!noRange && first == 0 && (answer is Answer.Part || response.Message.StatusCode == System.Net.HttpStatusCode.RequestedRangeNotSatisfiable))
                 {
                     noRange = true;
-                    failures--;
                     continue;
                 }
                 failure = answer is Answer.Refused refused ? refused.Failure : new FetchFailure(ErrorKind.Corrupt, IsTransient: false, Mismatch(origin, answer));
@@ -93,17 +92,18 @@ internal sealed class FetchAttempt(
             {
                 failure = AnswerCheck.FailureOf(failed);
             }
+            noRange = false;
+            var failures = origin.CountFailure();
             var decision = retries.After(failures, failure);
             if (decision.Delay is { } delay)
             {
-                await Task.Delay(delay, session.Options.Time, cancellationToken);
+                // Whoever failed less often is asked first, and at once.
+                if (!_origins.Any(one => one.IsLive && one.FailureCount < failures)) await Task.Delay(delay, session.Options.Time, cancellationToken);
                 continue;
             }
             origin.Drop(decision.Reason);
             if (!_origins.Any(static one => one.IsLive))
                 throw new SourceException(failure.Kind, Array.TrueForAll(_origins, one => one == origin) ? decision.Reason + "." : string.Join(" ", _origins.Select(static one => one.DroppedBecause + ".")), canRetry: false) { RetryAfter = failure.RetryAfter };
-            failures = 0;
-            noRange = false;
         }
     }
 

@@ -12,6 +12,8 @@ internal sealed class Origin(Uri address, SourceSession session, int number) : I
 {
     private readonly SemaphoreSlim _resolving = new(1, 1);
     private SourceHop? _resolved;
+    private int _failures;
+    private long _restsUntil;
 
     /// <summary>Its place in the list of origins.</summary>
     internal int Number { get; } = number;
@@ -35,6 +37,21 @@ internal sealed class Origin(Uri address, SourceSession session, int number) : I
 
     /// <summary>What its answers must agree with: each place has a tag of its own for the same bytes.</summary>
     internal Validators? Known { get; set; }
+
+    /// <summary>Not to be asked before, as long as another can be.</summary>
+    internal DateTimeOffset RestsUntil
+    {
+        get => new(Interlocked.Read(ref _restsUntil), TimeSpan.Zero);
+        set => Interlocked.Exchange(ref _restsUntil, value.UtcTicks);
+    }
+
+    /// <summary>Failures since it last gave a whole chunk, as far as they were counted.</summary>
+    internal int FailureCount => Volatile.Read(ref _failures);
+
+    /// <summary>One more; returns how many.</summary>
+    internal int CountFailure() => Interlocked.Increment(ref _failures);
+
+    internal void ClearFailures() => Interlocked.Exchange(ref _failures, 0);
 
     internal void Drop(string because) => DroppedBecause ??= because;
 

@@ -25,12 +25,12 @@ public sealed class RangedFetcher(BlobStore store, FetchOptions shared) : IBlobF
         using var turn = await store.LockPartialAsync(key, session.Options.Time, cancellationToken);
         if (file.Digest is { } wanted && await HoldSoundAsync(wanted, cancellationToken) is { } here)
         {
-            Finish(turn, key);
+            DropPartial(turn, key);
             return here;
         }
         if (file.Digest is null && await HoldKnownAsync(file, session, cancellationToken) is { } unchanged)
         {
-            Finish(turn, key);
+            DropPartial(turn, key);
             report(new FetchReport(unchanged.SizeBytes, unchanged.SizeBytes) { Note = StageProgress.Unchanged });
             return unchanged;
         }
@@ -45,7 +45,6 @@ public sealed class RangedFetcher(BlobStore store, FetchOptions shared) : IBlobF
             {
                 var lease = await attempt.RunAsync(forget: restarts > 0, cancellationToken);
                 journal.Discard();
-                turn?.Finish();
                 return lease;
             }
             catch (OriginChangedException changed)
@@ -56,7 +55,7 @@ public sealed class RangedFetcher(BlobStore store, FetchOptions shared) : IBlobF
             finally
             {
                 // Where nothing came, nobody can tell which part is wrong, or nobody could find it again, it is of no use.
-                if (turn is null || attempt.IsWorthless || content.LengthBytes == 0)
+                if (!content.IsGone && (turn is null || attempt.IsWorthless || content.LengthBytes == 0))
                 {
                     content.Discard();
                     journal.Discard();
@@ -94,11 +93,9 @@ public sealed class RangedFetcher(BlobStore store, FetchOptions shared) : IBlobF
         return await HoldSoundAsync(known.Digest, cancellationToken);
     }
 
-    private void Finish(PartialLock? turn, Digest key)
+    private void DropPartial(PartialLock? turn, Digest key)
     {
-        if (turn is null) return;
-        store.DropPartial(key);
-        turn.Finish();
+        if (turn is not null) store.DropPartial(key);
     }
 
     private static Task<SourceResponse> AskAgainAsync(Uri address, KnownAddress known, SourceSession session, CancellationToken cancellationToken) => session.GetAsync(
