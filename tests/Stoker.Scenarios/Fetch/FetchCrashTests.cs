@@ -45,15 +45,31 @@ public sealed class FetchCrashTests(ITestOutputHelper output)
         await Parallel.ForEachAsync(own, new ParallelOptions { MaxDegreeOfParallelism = 2 }, async (step, _) => await InterfereAsync(lab, tool, errno.ToString(), step, exitCode));
     }
 
+    [Theory]
+    [Trait("length", "long")]
+    [InlineData(28, 6)]
+    [InlineData(122, 6)]
+    [InlineData(5, 12)]
+    [InlineData(30, 12)]
+    [InlineData(24, 12)]
+    public async Task Disk_FailsFromEachStepOn_ItIsToldAndTheNextFetchGoesOn(int errno, int exitCode)
+    {
+        var tool = FaultCall.PathOrSkip();
+        await using var lab = await FetchLab.StartAsync(Bytes);
+        foreach (var step in await StepsAsync(lab, tool)) await InterfereAsync(lab, tool, errno.ToString(), step, exitCode);
+    }
+
     /// <summary>Each call that is not a repetition: of a row of equal ones the first, one in the middle and the last.</summary>
     private static async Task<IReadOnlyList<(int Number, string Call)>> StepsAsync(FetchLab lab, string tool)
     {
         await using var home = new StokerHome();
         var place = Directory.CreateDirectory(Path.Combine(home.Folder, "o")).FullName;
-        await using var program = home.Start(tool, [Path.Combine(home.Folder, "h"), "count", "0", BuiltProgram.Path, .. lab.Fetch(Path.Combine(place, "f")), "--home", Path.Combine(home.Folder, "h")]);
+        await using var program = home.Start(tool, [home.Folder, "count", "0", BuiltProgram.Path, .. lab.Fetch(Path.Combine(place, "f")), "--home", Path.Combine(home.Folder, "h")]);
         var said = (await program.EndAsync(StokerHome.Patience)).Expect(0);
         var calls = FetchLab.Calls(said.Error);
-        Assert.Contains(calls, static call => call.Call.StartsWith("rename", StringComparison.Ordinal));
+        // Both renames of a fetch, to the digest's name and to the wanted one, with the syncs of their folders.
+        Assert.True(calls.Count(static call => call.Call.StartsWith("rename", StringComparison.Ordinal)) >= 2);
+        Assert.Contains(calls, static call => call.Call == "fsync o");
         var chosen = new List<(int, string)>();
         for (var from = 0; from < calls.Count;)
         {
@@ -71,7 +87,7 @@ public sealed class FetchCrashTests(ITestOutputHelper output)
         var store = Path.Combine(home.Folder, "h");
         var wanted = Path.Combine(Directory.CreateDirectory(Path.Combine(home.Folder, "o")).FullName, "f");
         string[] command = [.. lab.Fetch(wanted), "--home", store];
-        await using (var first = home.Start(tool, [store, how, step.Number.ToString(), BuiltProgram.Path, .. command]))
+        await using (var first = home.Start(tool, [home.Folder, how, step.Number.ToString(), BuiltProgram.Path, .. command]))
         {
             var ended = await first.EndAsync(StokerHome.Patience);
             // What is only a hint or a shortcut may fail without the fetch failing.

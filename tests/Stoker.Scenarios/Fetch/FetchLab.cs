@@ -37,6 +37,14 @@ internal sealed partial class FetchLab : IAsyncDisposable
 
     private DirectoryInfo Root { get; set; } = null!;
 
+    /// <summary>Other bytes at the same address from now on.</summary>
+    internal void Replace(byte[] content)
+    {
+        var path = Path.Combine(Root.FullName, "files/f.bin");
+        File.WriteAllBytes(path + ".new", content);
+        File.Move(path + ".new", path, overwrite: true);
+    }
+
     /// <summary>The command line after <c>stoker</c>.</summary>
     internal string[] Fetch(string outPath, params string[] more) => ["fetch", "--url", Url, "--out", outPath, "--workers", "2", .. more];
 
@@ -57,9 +65,13 @@ internal sealed partial class FetchLab : IAsyncDisposable
     {
         Assert.True(File.ReadAllBytes(outPath).AsSpan().SequenceEqual(Content), $"{outPath} is not what the origin has");
         AssertBlobsAreSound(home);
-        Assert.DoesNotContain(Directory.GetFiles(Path.Combine(home, "partial")), static path => path.EndsWith(".part", StringComparison.Ordinal) || path.EndsWith(".journal", StringComparison.Ordinal));
+        Assert.Empty(Directory.GetFiles(Path.Combine(home, "partial")));
         Assert.Single(Directory.GetFiles(Path.GetDirectoryName(outPath)!));
     }
+
+    /// <summary>Every call of <c>faultcall count</c> with its whole path, in order.</summary>
+    internal static IReadOnlyList<(string Call, string Path)> CallsAndPaths(string said) =>
+        [.. Line().Matches(said).Select(static match => (match.Groups[2].Value, match.Groups[3].Value))];
 
     /// <summary>The numbered calls of <c>faultcall count</c>, as numbers and names.</summary>
     internal static IReadOnlyList<(int Number, string Call)> Calls(string said) =>

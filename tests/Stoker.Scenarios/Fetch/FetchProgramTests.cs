@@ -35,6 +35,31 @@ public sealed class FetchProgramTests
         foreach (var place in places.Skip(1)) lab.AssertComplete(home.Folder, place);
     }
 
+    [Fact] // E5 36, X18: after a crash too, what was synced is not fetched again, by however many
+    public async Task HolderKilledAfterASync_TheOthersFetchOnlyTheRest()
+    {
+        const int large = 320 << 20;
+        await using var lab = await FetchLab.StartAsync(large, static options => options with { RateBytesPerSecond = 40_000_000 });
+        await using var home = new StokerHome();
+        var places = Enumerable.Range(0, 4).Select(number => Path.Combine(Directory.CreateDirectory(Path.Combine(home.Folder, $"o{number}")).FullName, "f")).ToList();
+        var holder = home.StartStoker(lab.Fetch(places[0]));
+        // A journal with chunks in it: the first sync is done.
+        await home.EventuallyAsync(() => JournalBytes(home.Folder) > 1000, "nothing is synced");
+        holder.Signal(UnixSignal.Kill);
+        await holder.EndAsync(StokerHome.Patience);
+        var journaled = (JournalBytes(home.Folder) - 300) / 48; // records of 48 bytes behind the header
+        var before = lab.Hub.Stats.ContentBytes;
+        var others = places.Skip(1).Select(place => home.StartStoker(lab.Fetch(place))).ToList();
+        foreach (var one in others) (await one.EndAsync(StokerHome.Patience)).Expect(0);
+        Assert.True(journaled >= 10, $"{journaled} chunks are in the journal");
+        Assert.InRange(lab.Hub.Stats.ContentBytes - before, 1, large - (journaled << 23) + (2 << 20));
+        lab.AssertComplete(home.Folder, places[1]);
+        foreach (var place in places.Skip(2)) Assert.Equal(new FileInfo(places[1]).Length, new FileInfo(place).Length);
+    }
+
+    private static long JournalBytes(string home) =>
+        Directory.Exists(Path.Combine(home, "partial")) ? new DirectoryInfo(Path.Combine(home, "partial")).EnumerateFiles("*.journal").Sum(static file => file.Length) : 0;
+
     [Fact] // E5 36: locks that do nothing
     public async Task LocksThatDoNothing_StillRight()
     {

@@ -64,6 +64,8 @@ internal sealed class FetchHome : IAsyncDisposable
         File.Move(path + ".new", path, overwrite: true);
     }
 
+    internal void Touch(string name, DateTime modified) => File.SetLastWriteTimeUtc(Path.Combine(Root.Path, "files", name), modified);
+
     internal Uri Address(string name) => new($"{Hub.Url}files/{name}");
 
     internal ManifestFile Described(string name, byte[]? content = null, bool withDigest = true) => new()
@@ -106,7 +108,7 @@ internal sealed class FetchHome : IAsyncDisposable
     }
 
     internal IReadOnlyList<string> PartialFiles() =>
-        Directory.Exists(Path.Combine(Home, "partial")) ? [.. Directory.GetFiles(Path.Combine(Home, "partial")).Where(static path => !path.EndsWith(".lock", StringComparison.Ordinal))] : [];
+        Directory.Exists(Path.Combine(Home, "partial")) ? Directory.GetFiles(Path.Combine(Home, "partial")) : [];
 
     internal IReadOnlyList<string> BlobFiles() =>
         Directory.Exists(Path.Combine(Home, "blobs")) ? Directory.GetFiles(Path.Combine(Home, "blobs"), "*", SearchOption.AllDirectories) : [];

@@ -1,0 +1,86 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Net;
+using FakeHub;
+using Stoker.Core.Errors;
+using Stoker.Supply.Blobs;
+using Stoker.Supply.Fetch;
+using Stoker.Supply.Sources;
+
+namespace Stoker.Tests.Supply.Fetch;
+
+/// <summary>What a downloader should offer (X23): proxy, authority, rate, progress; the token is HuggingFaceTests', the rest the scenarios'.</summary>
+public sealed class FetchOptionTests
+{
+    [Fact] // a proxy that wants a password, and behind it a hub whose authority is our own
+    public async Task Proxy_WithAPassword_CarriesAllRangesOfAnHttpsOrigin()
+    {
+        await using var home = await FetchHome.StartAsync(static options => options with { Tls = true, TlsNames = ["far.example"] });
+        var content = home.Publish("f.bin");
+        await using var proxy = new RelayProxy("ann", "p:w d", new Uri(home.Hub.Url).Port);
+        var authority = Path.Combine(home.Home, "ca.pem");
+        await File.WriteAllTextAsync(authority, home.Hub.CaPem);
+        var behind = home.Described("f.bin", content) with { Origins = [new Uri("https://far.example/files/f.bin")] };
+        home.Sources = home.Sources with { Resolve = static (_, _) => throw new InvalidOperationException("the proxy resolves names") };
+
+        home.Access = new SourceAccess { CaFile = authority, Proxy = SourceAccess.ParseProxy($"http://ann:p%3Aw%20d@127.0.0.1:{proxy.Port}") };
+        await home.AssertFetchesAsync(behind, content);
+        Assert.All(proxy.Targets, static target => Assert.Equal("far.example:443", target));
+        Assert.NotEmpty(proxy.Targets);
+
+        home.Access = home.Access with { Proxy = SourceAccess.ParseProxy($"http://ann:wrong@127.0.0.1:{proxy.Port}") };
+        var refused = await Assert.ThrowsAnyAsync<StokerException>(() => home.FetchAsync(behind with { Digest = null }));
+        Assert.Equal(ErrorKind.Network, refused.Kind);
+        Assert.DoesNotContain("wrong@", refused.Message);
+    }
+
+    [Theory] // E5 38
+    [InlineData(1, 1)]
+    [InlineData(8, 2)]
+    public async Task RateLimit_HoldsWithin10PercentOverAllConnectionsAndDownloads(int workers, int downloads)
+    {
+        await using var home = await FetchHome.StartAsync();
+        const int rate = 10_000_000;
+        home.Options = home.Options with { Workers = workers, Rate = new TokenBucket(rate, TimeProvider.System) };
+        var samples = new ConcurrentQueue<(double Seconds, long Bytes)>();
+        var done = new ConcurrentDictionary<int, long>();
+        var began = Stopwatch.GetTimestamp();
+        await Task.WhenAll(Enumerable.Range(0, downloads).Select(async number =>
+        {
+            var content = home.Publish($"{number}.bin", 48_000_000 / downloads, seed: number);
+            using var session = new SourceSession(home.Access, home.Sources);
+            using var lease = await new RangedFetcher(home.Store, home.Options).FetchAsync(home.Described($"{number}.bin", content), session, report =>
+            {
+                done[number] = report.DoneBytes;
+                samples.Enqueue((Stopwatch.GetElapsedTime(began).TotalSeconds, done.Values.Sum()));
+            }, CancellationToken.None);
+        }));
+        // Between the first second, in which it starts, and the last bytes, which are told when they are verified.
+        var within = samples.Where(static sample => sample.Bytes is > 6_000_000 and < 44_000_000).ToList();
+        var measured = (within[^1].Bytes - within[0].Bytes) / (within[^1].Seconds - within[0].Seconds);
+        Assert.InRange(measured, rate * 0.9, rate * 1.1);
+    }
+
+    [Fact]
+    public async Task Progress_TellsAllAlongAndEndsWhole()
+    {
+        await using var home = await FetchHome.StartAsync(static options => options with { RateBytesPerSecond = 6_000_000 });
+        var content = home.Publish("f.bin");
+        await home.AssertFetchesAsync(home.Described("f.bin", content), content);
+        var reports = home.Reports.ToList();
+        Assert.True(reports.Count >= 4, $"{reports.Count} reports"); // some seconds, four a second
+        Assert.All(reports, report => Assert.Equal(content.Length, report.TotalBytes));
+        Assert.All(reports, report => Assert.InRange(report.DoneBytes, 0, content.Length));
+        Assert.True(reports.Select(static report => report.DoneBytes).Distinct().Count() >= 4, "bytes within a chunk are told too");
+        Assert.Equal(content.Length, reports[^1].DoneBytes);
+    }
+
+    [Fact] // every request says who asks
+    public async Task UserAgent_IsOurs()
+    {
+        await using var home = await FetchHome.StartAsync();
+        var content = home.Publish("f.bin");
+        await home.AssertFetchesAsync(home.Described("f.bin", content), content);
+        Assert.All(home.Hub.Stats.Requests, static request => Assert.StartsWith("stoker/", request.UserAgent, StringComparison.Ordinal));
+    }
+}
