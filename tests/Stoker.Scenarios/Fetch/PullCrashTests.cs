@@ -10,37 +10,33 @@ public sealed class PullCrashTests(ScenarioHub hub)
     [Theory]
     [InlineData("kill")]
     [InlineData("28")] // ENOSPC
-    [InlineData("30")] // EROFS
     public async Task Manifest_InterferedWithAtEachStep_TheNextPullFinishesWithoutFetchingAgain(string how)
     {
         var tool = FaultCall.PathOrSkip();
         var steps = await StepsAsync(tool);
-        Assert.Contains(steps, static step => step.StartsWith("rename", StringComparison.Ordinal));
-        for (var step = 1; step <= steps.Count; step++)
-        {
-            // Another errno differs in nothing but its words: every second step will do.
-            if (how == "30" && step % 2 == 0) continue;
-            await InterfereAsync(tool, how, step, steps[step - 1]);
-        }
+        Assert.Contains(steps, static step => step.Call.StartsWith("rename", StringComparison.Ordinal));
+        // A disk that is full fails each kind of call in one way; a kill leaves something else after each.
+        if (how != "kill") steps = [.. steps.DistinctBy(static step => step.Call)];
+        foreach (var step in steps) await InterfereAsync(tool, how, step);
     }
 
-    private async Task<IReadOnlyList<string>> StepsAsync(string tool)
+    private async Task<IReadOnlyList<(int Number, string Call)>> StepsAsync(string tool)
     {
         await using var home = hub.NewHome();
         await using var daemon = await StartAsync(home, tool, "count", 0);
         (await home.StokerAsync("pull", Model)).Expect(0);
         (await home.StokerAsync("serve", "--stop")).Expect(0);
-        return [.. FetchLab.CallsAndPaths((await daemon.EndAsync(StokerHome.Patience)).Error).Select(static call => $"{call.Call} {Path.GetFileName(call.Path)}")];
+        return [.. FetchLab.CallsAndPaths((await daemon.EndAsync(StokerHome.Patience)).Error).Select(static (call, at) => (at + 1, call.Call))];
     }
 
-    private async Task InterfereAsync(string tool, string how, int step, string call)
+    private async Task InterfereAsync(string tool, string how, (int Number, string Call) step)
     {
         await using var home = hub.NewHome();
         hub.Server.Stats.Clear();
-        await using (var daemon = await StartAsync(home, tool, how, step))
+        await using (var daemon = await StartAsync(home, tool, how, step.Number))
         {
             var first = await home.StokerAsync("pull", Model);
-            Assert.True(first.ExitCode != 0 || call.StartsWith("fsync", StringComparison.Ordinal), $"step {step}, {call}: it ended with 0\n{first.Error}");
+            Assert.True(first.ExitCode != 0, $"step {step}: it ended with 0\n{first.Error}");
             if (how != "kill")
             {
                 Assert.Contains("manifest", first.Error, StringComparison.OrdinalIgnoreCase);
@@ -50,13 +46,10 @@ public sealed class PullCrashTests(ScenarioHub hub)
         }
         FetchLab.AssertBlobsAreSound(home.Folder);
         var once = hub.Server.Stats.ContentBytes;
-        (await home.StokerAsync("ls")).Expect(0);
         (await home.StokerAsync("pull", Model)).Expect(0);
-        Assert.True(once == hub.Server.Stats.ContentBytes, $"step {step}, {call}: verified bytes were fetched again");
-        (await home.StokerAsync("verify", Model)).Expect(0);
+        Assert.True(once == hub.Server.Stats.ContentBytes, $"step {step}: verified bytes were fetched again");
         Assert.Contains("hf:Qwen", (await home.StokerAsync("ls")).Expect(0).Out, StringComparison.Ordinal);
-        var health = (await home.StokerAsync("health")).Out;
-        Assert.DoesNotContain("not a manifest", health, StringComparison.Ordinal);
+        (await home.StokerAsync("verify", Model)).Expect(0);
     }
 
     private static async Task<RunningProgram> StartAsync(StokerHome home, string tool, string how, int step)

@@ -1,9 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using System.Net;
-using FakeHub;
 using Stoker.Core.Errors;
-using Stoker.Supply.Blobs;
 using Stoker.Supply.Fetch;
 using Stoker.Supply.Sources;
 
