@@ -192,7 +192,7 @@ internal sealed partial class BlobDownload : IDisposable
     {
         while (!range.IsGone)
         {
-            var origin = opening?.Origin ?? await ChooseOriginAsync();
+            var origin = opening?.Origin ?? await ChooseOriginAsync(_stop.Token);
             if (worker.Origin != origin) worker.StartChunk(range.Next);
             worker.Origin = origin;
             var failure = await TryOnceAsync(worker, range, origin, opening);
@@ -235,13 +235,13 @@ internal sealed partial class BlobDownload : IDisposable
     internal void OnThrottled(Action throttled) => _throttled = throttled;
 
     // Of those that do not rest, the one with the most speed left for another connection.
-    private async Task<Origin> ChooseOriginAsync()
+    private async Task<Origin> ChooseOriginAsync(CancellationToken cancellationToken)
     {
         var now = Time.GetUtcNow();
         var fastest = _origins.Max(static origin => origin.BestBytesPerSecond);
         var best = _origins.Where(static origin => origin.IsLive).OrderBy(origin => origin.RestsUntil > now ? origin.RestsUntil : default).ThenBy(Load).FirstOrDefault()
             ?? throw new StokerException(ErrorKind.Network, _origins[^1].DroppedBecause ?? "No origin is left.");
-        if (best.RestsUntil > now) await Task.Delay(best.RestsUntil - now, Time, _stop.Token);
+        if (best.RestsUntil > now) await Task.Delay(best.RestsUntil - now, Time, cancellationToken);
         return best;
 
         // One that has not shown its speed yet may be as fast as any.

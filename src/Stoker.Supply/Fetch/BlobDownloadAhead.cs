@@ -55,7 +55,7 @@ internal sealed partial class BlobDownload
         var isHandedOn = false;
         try
         {
-            var origin = ChooseOrigin();
+            var origin = await ChooseOriginAsync(cancellationToken);
             var (first, last) = (Chunk.Offset(range.First), Math.Min(Chunk.Offset(range.End), _start.SizeBytes) - 1);
             var asked = Time.GetTimestamp();
             var response = await origin.AskAsync(first, last, KnownOf(origin).IfRange, cancellationToken);

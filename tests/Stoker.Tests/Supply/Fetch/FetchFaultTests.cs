@@ -331,7 +331,8 @@ public sealed class FetchFaultTests
         var content = home.Publish("f.bin", 20 * Chunk.SizeBytes);
         home.Options = home.Options with { Workers = workers };
         await home.AssertFetchesAsync(home.Described("f.bin", content), content);
-        Assert.Equal(workers, home.Hub.Stats.MostAtOnce);
+        // Each may ask for its next range while the last one ends.
+        Assert.InRange(home.Hub.Stats.MostAtOnce, workers, 2 * workers);
     }
 
     [Fact] // X29, and 403 on an address that expired

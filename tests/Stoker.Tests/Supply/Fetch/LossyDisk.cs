@@ -94,6 +94,8 @@ internal sealed class LossyDisk(int cutAt, Random random)
             // A hint promises nothing.
         }
 
+        public void LeavePageCache(long offset, long length) => inner.LeavePageCache(offset, length);
+
         internal void Lose(Random random)
         {
             if (random.Next(2) == 0) inner.SetLength(_syncedLength);
