@@ -5,7 +5,7 @@ using Stoker.Core.Errors;
 using Stoker.Core.Models;
 using Stoker.Supply;
 using Stoker.Supply.Blobs;
-using Stoker.Supply.Sources;
+using Stoker.Supply.Fetch;
 
 namespace Stoker.Tests.Supply.Fetch;
 
