@@ -33,6 +33,16 @@ public sealed class ModelLease : IDisposable
     }
 }
 
+/// <summary>Where a model's files lie, unheld.</summary>
+/// <param name="Manifest">The model.</param>
+/// <param name="Paths">Of all files in the manifest's order.</param>
+/// <param name="IsSettled">False: a file changed since it was verified, and holding it will hash it.</param>
+public sealed record ModelPlaces(ModelManifest Manifest, IReadOnlyList<string> Paths, bool IsSettled)
+{
+    /// <summary>Of the weights in the order of their split numbers.</summary>
+    public IReadOnlyList<string> WeightPaths => [.. Paths.Where((_, i) => Manifest.Files[i].Role == FileRole.Weights)];
+}
+
 /// <summary>What <c>rm</c> did.</summary>
 /// <param name="Manifest">The model that is gone.</param>
 /// <param name="FreedBytes">Of the blobs that went with it.</param>

@@ -67,6 +67,7 @@ public sealed class ModelSupply : IDisposable
     {
         var began = _options.Sources.Time.GetTimestamp();
         using var session = new SourceSession(access, _options.Sources);
+        if (options.MustRun && await KeptAsync(reference, progress, cancellationToken) is { } kept) return kept;
         progress.Report(new StageProgress(Stage.Resolve, null, 0, null, 0, IsDone: false));
         var manifest = _manifests.WithKnownDigests(await _resolver.ResolveAsync(reference, options, session, cancellationToken));
         manifest = Mirrors.Add(manifest, options.Mirrors, _manifests.Find(manifest.Name));
@@ -111,9 +112,22 @@ public sealed class ModelSupply : IDisposable
         return Task.FromResult(Find(name, trust));
     }
 
+    /// <summary>Where a model's files lie, and whether holding them would cost no hashing. Nothing of them is read.</summary>
+    /// <exception cref="StokerException">Corrupt: a file is gone; NotFound: a path is gone.</exception>
+    public ModelPlaces Locate(ModelManifest manifest)
+    {
+        if (IsInPlace(manifest)) return new ModelPlaces(manifest, PathsInPlace(manifest), IsSettled: true);
+        var digests = manifest.Files.Select(static file => file.Digest ?? throw new StokerException(ErrorKind.Conflict, $"{file.Name} is not pulled yet.")).ToList();
+        var gone = manifest.Files.FirstOrDefault(file => !_blobs.Contains(file.Digest!.Value));
+        if (gone is not null) throw Gone(manifest, gone);
+        return new ModelPlaces(manifest, [.. digests.Select(_blobs.PathOf)], digests.TrueForAll(_blobs.IsSettled));
+    }
+
     /// <summary>Holds a model's files for reading. Blobs that no longer look as they did when they were verified are verified again.</summary>
     /// <exception cref="StokerException">Corrupt: a file is damaged or gone; NotFound: a path is gone.</exception>
-    public async Task<ModelLease> HoldAsync(ModelManifest manifest, CancellationToken cancellationToken)
+    public Task<ModelLease> HoldAsync(ModelManifest manifest, CancellationToken cancellationToken) => HoldAsync(manifest, null, cancellationToken);
+
+    private async Task<ModelLease> HoldAsync(ModelManifest manifest, IProgress<StageProgress>? progress, CancellationToken cancellationToken)
     {
         if (IsInPlace(manifest)) return new ModelLease(manifest, PathsInPlace(manifest), []);
         var held = new List<BlobLease>();
@@ -122,8 +136,13 @@ public sealed class ModelSupply : IDisposable
             foreach (var file in manifest.Files)
             {
                 if (file.Digest is not { } digest) throw new StokerException(ErrorKind.Conflict, $"{manifest.Name} is not pulled yet.");
-                var blob = await _blobs.HoldAsync(digest, cancellationToken)
-                    ?? throw new StokerException(ErrorKind.Corrupt, $"{file.Name} of {manifest.Name} is missing from the store; fetch it again: stoker pull {manifest.Name}");
+                var began = _options.Sources.Time.GetTimestamp();
+                var blob = await _blobs.HoldAsync(digest, done => progress?.Report(new StageProgress(Stage.Verify, file.Name, done, file.SizeBytes, Elapsed(began), IsDone: false)
+                {
+                    BytesPerSecond = done / Math.Max(1e-3, Elapsed(began) / 1000),
+                    Note = "it was changed or moved since it was verified",
+                }), cancellationToken) ?? throw Gone(manifest, file);
+                progress?.Report(new StageProgress(Stage.Verify, file.Name, blob.SizeBytes, file.SizeBytes, Elapsed(began), IsDone: true));
                 held.Add(blob);
             }
             return new ModelLease(manifest, [.. held.Select(static blob => blob.Path)], held);
@@ -172,6 +191,26 @@ public sealed class ModelSupply : IDisposable
     {
         _changing.Dispose();
         _blobs.Dispose();
+    }
+
+    private double Elapsed(long began) => _options.Sources.Time.GetElapsedTime(began).TotalMilliseconds;
+
+    private static StokerException Gone(ModelManifest manifest, ManifestFile file) =>
+        new(ErrorKind.Corrupt, $"{file.Name} of {manifest.Name} is missing from the store; fetch it again: stoker pull {manifest.Name}");
+
+    // To be run, what is installed will do as it is, if it is sound.
+    private async Task<ModelManifest?> KeptAsync(ModelReference reference, IProgress<StageProgress> progress, CancellationToken cancellationToken)
+    {
+        if (reference is FileReference || Find(reference.Canonical, CallerTrust.Network) is not { Selection: null } kept || IsInPlace(kept)) return null;
+        try
+        {
+            using var lease = await HoldAsync(kept, progress, cancellationToken);
+            return kept;
+        }
+        catch (StokerException damaged) when (damaged.Kind == ErrorKind.Corrupt)
+        {
+            return null; // it is fetched again
+        }
     }
 
     // What our own reader refuses is not kept either.

@@ -51,7 +51,7 @@ public sealed class StoreUpkeep
         var kept = blobs.Where(blob => named.Contains(blob.Digest)).Sum(static blob => blob.SizeBytes);
         return new StoreUsage(
             models.Count, kept, Math.Max(0, models.Sum(static model => model.SizeBytes) - kept), blobs.Sum(static blob => blob.SizeBytes) - kept,
-            _blobs.ListPartials().Sum(static partial => partial.SizeBytes), _blobs.FreeBytes(), _quotaBytes);
+            _blobs.Partials.List().Sum(static partial => partial.SizeBytes), _blobs.FreeBytes(), _quotaBytes);
     }
 
     /// <summary>Removes blobs that no model names and nobody holds, and downloads that nobody went on with for two weeks.</summary>
@@ -59,7 +59,7 @@ public sealed class StoreUpkeep
     public IReadOnlyList<CollectedItem> Collect(bool dryRun) =>
     [
         .. Unnamed(Grace).Where(one => dryRun || _blobs.TryRemove(one.Digest!.Value)).Select(static one => new CollectedItem(one.Name, one.SizeBytes, "no model names it")),
-        .. _blobs.ListPartials().Where(one => Age(one) >= PartialAge && (dryRun || _blobs.TryRemovePartial(one.Name))).Select(static one => new CollectedItem(one.Name, one.SizeBytes, "a download that nobody went on with")),
+        .. _blobs.Partials.List().Where(one => Age(one) >= PartialAge && (dryRun || _blobs.Partials.TryRemove(one.Name))).Select(static one => new CollectedItem(one.Name, one.SizeBytes, "a download that nobody went on with")),
     ];
 
     /// <summary>At start, before anything else uses the store: what is two weeks old and nobody needs. A crash between the last blob and the manifest leaves such a blob.</summary>
@@ -67,7 +67,7 @@ public sealed class StoreUpkeep
     internal long Recover()
     {
         var old = Unnamed(PartialAge).Where(one => _blobs.TryRemove(one.Digest!.Value)).Sum(static one => one.SizeBytes);
-        return old + _blobs.PrunePartials(PartialAge, _time.GetUtcNow());
+        return old + _blobs.Partials.Prune(PartialAge, _time.GetUtcNow());
     }
 
     /// <summary>Sees to it that so much can be written; what nobody needs goes first, as the policy says.</summary>
@@ -81,9 +81,9 @@ public sealed class StoreUpkeep
         var missing = Missing(neededBytes);
         if (missing > 0)
         {
-            var candidates = Unnamed(Grace).Concat(_blobs.ListPartials().Where(one => !keep.Contains(one.Name) && Age(one) >= Grace)).ToList();
+            var candidates = Unnamed(Grace).Concat(_blobs.Partials.List().Where(one => !keep.Contains(one.Name) && Age(one) >= Grace)).ToList();
             foreach (var one in _policy.Choose(candidates, missing))
-                _ = one.Digest is { } digest ? _blobs.TryRemove(digest) : _blobs.TryRemovePartial(one.Name);
+                _ = one.Digest is { } digest ? _blobs.TryRemove(digest) : _blobs.Partials.TryRemove(one.Name);
             missing = Missing(neededBytes);
         }
         if (missing <= 0) return;
@@ -95,7 +95,7 @@ public sealed class StoreUpkeep
     private long Missing(long neededBytes) =>
         Math.Max(neededBytes - _blobs.FreeBytes(), _quotaBytes is { } quota ? Used() + neededBytes - quota : long.MinValue);
 
-    private long Used() => _blobs.List().Sum(static blob => blob.SizeBytes) + _blobs.ListPartials().Sum(static partial => partial.SizeBytes);
+    private long Used() => _blobs.List().Sum(static blob => blob.SizeBytes) + _blobs.Partials.List().Sum(static partial => partial.SizeBytes);
 
     private List<Evictable> Unnamed(TimeSpan age)
     {

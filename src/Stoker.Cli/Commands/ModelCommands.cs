@@ -105,6 +105,7 @@ public static class ModelCommands
         yield return ("defaults", Defaults(report.Defaults));
         yield return ("kept as", model.Selection is { } kept ? Kept(kept) : null);
         yield return ("size", Units.Bytes(model.SizeBytes));
+        yield return ("state", report.IsUnverified ? "a file was changed or moved since it was verified; the next use hashes it first" : null);
         yield return ("problem", Printable.Short(report.Problem, 400));
     }
 

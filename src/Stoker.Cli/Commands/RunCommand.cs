@@ -79,9 +79,9 @@ public static class RunCommand
         return job.Result ?? name;
     }
 
-    /// <summary>A pulled model that lost a file, or has a damaged one. One that is not understood stays so however often it comes. One used in place has no source to come from again; loading it says what is wrong.</summary>
+    /// <summary>A pulled model that lost a file, or has one that was changed: the job that sees to it shows how far it is, and fetches only what is damaged. One that is not understood stays so however often it comes. One used in place has no source to come from again; loading it says what is wrong.</summary>
     private static bool IsToFetchAgain(ModelReport installed) =>
-        installed.ProblemKind is ErrorKind.Corrupt or ErrorKind.NotFound && installed.Summary.Source is not (ModelSourceKind.File or ModelSourceKind.Builtin);
+        (installed.IsUnverified || installed.ProblemKind is ErrorKind.Corrupt or ErrorKind.NotFound) && installed.Summary.Source is not (ModelSourceKind.File or ModelSourceKind.Builtin);
 
     private static bool IsFrom(ModelSourceKind kind, string? source) => source switch
     {

@@ -14,10 +14,11 @@ internal static class ModelDescription
         var report = new ModelReport { Summary = summary, Defaults = manifest.Defaults, Files = Files(manifest, []) };
         try
         {
-            using var lease = await supply.HoldAsync(manifest, cancellationToken);
-            report = report with { Files = Files(manifest, lease.Paths) };
+            // Our own reader may look at a file that is not verified again yet; whoever runs it verifies it.
+            var places = supply.Locate(manifest);
+            report = report with { Files = Files(manifest, places.Paths), IsUnverified = !places.IsSettled };
             // A header is read from the disk at once, which may take a while on a cold one.
-            return await Task.Run(() => manifest.Selection is null ? Describe(report, GgufModel.Open(lease.WeightPaths)) : RepositoryDescription.Read(report, lease), cancellationToken);
+            return await Task.Run(() => manifest.Selection is null ? Describe(report, GgufModel.Open(places.WeightPaths)) : RepositoryDescription.Read(report, places), cancellationToken);
         }
         catch (StokerException exception) when (exception.Kind is ErrorKind.Corrupt or ErrorKind.Unsupported or ErrorKind.Io or ErrorKind.NotFound)
         {

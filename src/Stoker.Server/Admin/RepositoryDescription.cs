@@ -11,10 +11,10 @@ internal static class RepositoryDescription
 {
     private const int MaxConfigBytes = 1 << 20;
 
-    public static ModelReport Read(ModelReport report, ModelLease lease)
+    public static ModelReport Read(ModelReport report, ModelPlaces places)
     {
-        var config = Config(lease) ?? new TransformersConfig(null, null, null, null, null, null, null);
-        var tensors = Tensors(lease);
+        var config = Config(places) ?? new TransformersConfig(null, null, null, null, null, null, null);
+        var tensors = Tensors(places);
         return report with
         {
             Architecture = config.ModelType ?? (config.Architectures is [var first, ..] ? first : null),
@@ -28,13 +28,13 @@ internal static class RepositoryDescription
         };
     }
 
-    private static TransformersConfig? Config(ModelLease lease)
+    private static TransformersConfig? Config(ModelPlaces places)
     {
-        var at = lease.Manifest.Files.ToList().FindIndex(static file => file.Name == "config.json");
-        if (at < 0 || lease.Manifest.Files[at].SizeBytes > MaxConfigBytes) return null;
+        var at = places.Manifest.Files.ToList().FindIndex(static file => file.Name == "config.json");
+        if (at < 0 || places.Manifest.Files[at].SizeBytes > MaxConfigBytes) return null;
         try
         {
-            using var stream = File.OpenRead(lease.Paths[at]);
+            using var stream = File.OpenRead(places.Paths[at]);
             return JsonSerializer.Deserialize(stream, TransformersJson.Default.TransformersConfig);
         }
         catch (JsonException)
@@ -43,9 +43,9 @@ internal static class RepositoryDescription
         }
     }
 
-    private static List<SafetensorsTensor> Tensors(ModelLease lease)
+    private static List<SafetensorsTensor> Tensors(ModelPlaces places)
     {
-        var paths = lease.Manifest.Files.Zip(lease.Paths).Where(static pair => pair.First.Name.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase));
+        var paths = places.Manifest.Files.Zip(places.Paths).Where(static pair => pair.First.Name.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase));
         return [.. paths.SelectMany(static pair => SafetensorsFile.Open(pair.Second).Tensors)];
     }
 }

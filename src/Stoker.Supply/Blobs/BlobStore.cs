@@ -32,15 +32,22 @@ public sealed class BlobStore : IDisposable
         _stamps = new VerifiedStamps(Home);
         _maps = new ChunkMapStore(Home);
         Addresses = new KnownAddresses(Home);
+        Partials = new PartialFolder(_partial);
     }
 
     public string Home { get; }
+
+    /// <summary>Downloads under way and interrupted ones.</summary>
+    public PartialFolder Partials { get; }
 
     /// <summary>Which blob an address led to.</summary>
     public KnownAddresses Addresses { get; }
 
     /// <summary>Where the blob lies or would lie.</summary>
     public string PathOf(Digest digest) => Path.Combine(_root, digest.Hex[..2], digest.Hex);
+
+    /// <summary>True when the file still looks as it did when it was verified: a hold of it costs no hashing.</summary>
+    public bool IsSettled(Digest digest) => FileStamp.TryRead(PathOf(digest)) is { } stamp && _stamps.Matches(digest, stamp);
 
     /// <summary>True when a file lies under the digest's name; whether it is still sound shows when it is held.</summary>
     public bool Contains(Digest digest) => File.Exists(PathOf(digest));
@@ -153,6 +160,7 @@ public sealed class BlobStore : IDisposable
             }
             return (Place(found, () =>
             {
+                if (IsSettled(found)) return; // the same content came by another way meanwhile
                 File.Move(temporary, PathOf(found), overwrite: true);
                 Files.SyncDirectory(Path.GetDirectoryName(PathOf(found))!);
                 _stamps.Remember(found, FileStamp.TryRead(PathOf(found))!.Value);
@@ -169,7 +177,13 @@ public sealed class BlobStore : IDisposable
     /// that fails is moved out of its name.
     /// </summary>
     /// <exception cref="StokerException">Corrupt: the file was damaged or changed.</exception>
-    public async Task<BlobLease?> HoldAsync(Digest digest, CancellationToken cancellationToken)
+    public Task<BlobLease?> HoldAsync(Digest digest, CancellationToken cancellationToken) => HoldAsync(digest, static _ => { }, cancellationToken);
+
+    /// <inheritdoc cref="HoldAsync(Digest, CancellationToken)"/>
+    /// <param name="digest">Which.</param>
+    /// <param name="report">Told of the bytes read, when it is verified again.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    public async Task<BlobLease?> HoldAsync(Digest digest, Action<long> report, CancellationToken cancellationToken)
     {
         Take(digest);
         try
@@ -179,7 +193,7 @@ public sealed class BlobStore : IDisposable
                 Release(digest);
                 return null;
             }
-            if (!_stamps.Matches(digest, stamp)) await VerifyAgainAsync(digest, cancellationToken);
+            if (!_stamps.Matches(digest, stamp)) await VerifyAgainAsync(digest, report, cancellationToken);
             return Lease(digest);
         }
         catch (Exception failed)
@@ -279,52 +293,6 @@ public sealed class BlobStore : IDisposable
         return found;
     }
 
-    /// <summary>Every file of a download under way or interrupted, and damaged ones that were moved aside.</summary>
-    public IReadOnlyList<Evictable> ListPartials() => Directory.Exists(_partial)
-        ? [.. new DirectoryInfo(_partial).EnumerateFiles().Where(static file => file.Extension != ".lock").Select(static file => new Evictable(file.Name, file.Length, new DateTimeOffset(file.LastWriteTimeUtc), null))]
-        : [];
-
-    /// <summary>Removes one of them. False when somebody works on it, or it is gone.</summary>
-    public bool TryRemovePartial(string name)
-    {
-        try
-        {
-            var path = Path.Combine(_partial, Path.GetFileName(name));
-            if (!File.Exists(path)) return false;
-            using var turn = FileLock.TryAcquire(Path.ChangeExtension(path, ".lock"));
-            if (turn is null) return false;
-            File.Delete(path);
-            File.Delete(Path.ChangeExtension(path, ".lock"));
-            return true;
-        }
-        catch (Exception refused) when (DiskErrors.IsDiskError(refused) || refused is LibcException)
-        {
-            return false;
-        }
-    }
-
-    /// <summary>Removes partial files that nobody has written to for <paramref name="age"/>. Returns their bytes.</summary>
-    public long PrunePartials(TimeSpan age, DateTimeOffset now)
-    {
-        if (!Directory.Exists(_partial)) return 0;
-        long freed = 0;
-        foreach (var file in new DirectoryInfo(_partial).EnumerateFiles())
-        {
-            if (now.UtcDateTime - file.LastWriteTimeUtc < age) continue;
-            try
-            {
-                var size = file.Length;
-                file.Delete();
-                freed += size;
-            }
-            catch (Exception refused) when (DiskErrors.IsDiskError(refused))
-            {
-                // Tidying up is no reason not to start; the next start tries again.
-            }
-        }
-        return freed;
-    }
-
     public void Dispose() => _verifying.Dispose();
 
     // Our own link moved the change time. Anything else that happened meanwhile shows in size or modification time.
@@ -334,7 +302,7 @@ public sealed class BlobStore : IDisposable
         if (now with { ChangedNs = verified.ChangedNs, Links = verified.Links } == verified) _stamps.Remember(digest, now);
     }
 
-    private async Task VerifyAgainAsync(Digest digest, CancellationToken cancellationToken)
+    private async Task VerifyAgainAsync(Digest digest, Action<long> report, CancellationToken cancellationToken)
     {
         await _verifying.WaitAsync(cancellationToken);
         try
@@ -342,7 +310,7 @@ public sealed class BlobStore : IDisposable
             var path = PathOf(digest);
             if (FileStamp.TryRead(path) is not { } before) throw Missing(digest, path);
             if (_stamps.Matches(digest, before)) return; // someone else was faster
-            var actual = await HashAsync(path, cancellationToken);
+            var actual = await HashAsync(path, report, cancellationToken);
             if (actual == digest && FileStamp.TryRead(path) == before)
             {
                 _stamps.Remember(digest, before);
@@ -359,7 +327,7 @@ public sealed class BlobStore : IDisposable
         }
     }
 
-    private static async Task<Digest> HashAsync(string path, CancellationToken cancellationToken)
+    private static async Task<Digest> HashAsync(string path, Action<long> report, CancellationToken cancellationToken)
     {
         using var handle = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.Read, FileOptions.SequentialScan);
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
@@ -370,6 +338,7 @@ public sealed class BlobStore : IDisposable
             if (read == 0) return Digest.FromBytes(hash.GetHashAndReset());
             hash.AppendData(buffer, 0, read);
             offset += read;
+            if (offset % Chunk.SizeBytes == 0) report(offset);
         }
     }
 

@@ -62,6 +62,9 @@ public sealed record ModelReport
     /// <summary>Why the model file's own words are missing above, or null.</summary>
     public string? Problem { get; init; }
 
+    /// <summary>A file changed since it was verified: it is hashed before it is used.</summary>
+    public bool IsUnverified { get; init; }
+
     /// <summary>What kind of problem: a file that is gone or damaged can be fetched again, one that is not understood cannot be helped so.</summary>
     public ErrorKind? ProblemKind { get; init; }
 }

@@ -29,6 +29,24 @@ public sealed class JobViewTests
     }
 
     [Fact]
+    public void Compose_SeveralSources_AreNamedWhileBytesCome()
+    {
+        var job = Job(JobState.Running, Fetch("a", 50, 100) with { Sources = ["hub.example"] }, Fetch("b", 25, 50) with { Sources = ["mirror.example", "hub.example"] });
+
+        Assert.EndsWith("from hub.example, mirror.example", JobLine.ComposePlain(job, Start), StringComparison.Ordinal);
+        Assert.Equal(10, (Fetch("a", 50, 100) with { BytesPerSecond = 5 }).SecondsLeft);
+        Assert.Null((Fetch("a", 50, 100) with { TotalBytes = null, BytesPerSecond = 5 }).SecondsLeft);
+    }
+
+    [Fact]
+    public void Compose_PausedOrWithNothingNew_SaysSo()
+    {
+        Assert.Equal("qwen2.5:0.5b  paused at 50 B of 100 B; go on with: stoker resume 1", JobLine.ComposePlain(Job(JobState.Paused, Fetch("a", 50, 100)) with { Id = "1" }, Start));
+        var here = Fetch("a", 100, 100) with { IsDone = true, Note = StageProgress.AlreadyHere };
+        Assert.EndsWith(", nothing new", JobLine.ComposePlain(Job(JobState.Done, here) with { EndedAt = Start }, Start), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Compose_StepAsAWhole_IsPreferredToItsFiles()
     {
         var job = Job(JobState.Running, Fetch("a", 100, 100) with { IsDone = true }, Fetch(null, 100, 400));

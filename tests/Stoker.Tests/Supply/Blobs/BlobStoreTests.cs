@@ -109,7 +109,7 @@ public sealed class BlobStoreTests : IDisposable
         var now = DateTimeOffset.Parse("2030-01-10T00:00:00Z");
         foreach (var path in Directory.GetFiles(Path.Combine(_home.Path, "partial")))
             File.SetLastWriteTimeUtc(path, now.UtcDateTime.AddDays(path.Contains(DigestOf("b").Hex, StringComparison.Ordinal) ? -9 : -1));
-        Assert.Equal(4, _store.PrunePartials(TimeSpan.FromDays(7), now));
+        Assert.Equal(4, _store.Partials.Prune(TimeSpan.FromDays(7), now));
         Assert.Single(Directory.GetFiles(Path.Combine(_home.Path, "partial")));
     }
 
