@@ -25,6 +25,9 @@ public sealed class StoreUpkeep
     /// <summary>How long an interrupted download is kept.</summary>
     public static readonly TimeSpan PartialAge = TimeSpan.FromDays(14);
 
+    // Nobody finds it again: only who works on it now needs it.
+    private static readonly TimeSpan NamelessAge = TimeSpan.FromDays(1);
+
     // What another process has just fetched is in nobody's manifest and held in that process alone.
     private static readonly TimeSpan Grace = TimeSpan.FromMinutes(10);
 
@@ -59,7 +62,7 @@ public sealed class StoreUpkeep
     public IReadOnlyList<CollectedItem> Collect(bool dryRun) =>
     [
         .. Unnamed(Grace).Where(one => dryRun || _blobs.TryRemove(one.Digest!.Value)).Select(static one => new CollectedItem(one.Name, one.SizeBytes, "no model names it")),
-        .. _blobs.Partials.List().Where(one => Age(one) >= PartialAge && (dryRun || _blobs.Partials.TryRemove(one.Name))).Select(static one => new CollectedItem(one.Name, one.SizeBytes, "a download that nobody went on with")),
+        .. _blobs.Partials.List().Where(one => Age(one) >= (PartialFolder.IsNameless(one.Name) ? NamelessAge : PartialAge) && (dryRun || _blobs.Partials.TryRemove(one.Name))).Select(static one => new CollectedItem(one.Name, one.SizeBytes, "a download that nobody went on with")),
     ];
 
     /// <summary>At start, before anything else uses the store: what is two weeks old and nobody needs. A crash between the last blob and the manifest leaves such a blob.</summary>

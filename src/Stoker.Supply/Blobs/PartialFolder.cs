@@ -7,6 +7,9 @@ namespace Stoker.Supply.Blobs;
 /// </summary>
 public sealed class PartialFolder(string path)
 {
+    /// <summary>True for a file whose content had no name yet: after a crash it is of no use to anybody.</summary>
+    public static bool IsNameless(string name) => name.StartsWith("new-", StringComparison.Ordinal);
+
     /// <summary>Every file of a download under way or interrupted, and damaged ones that were moved aside.</summary>
     public IReadOnlyList<Evictable> List() => Directory.Exists(path)
         ? [.. new DirectoryInfo(path).EnumerateFiles().Where(static file => file.Extension != ".lock").Select(static file => new Evictable(file.Name, file.Length, new DateTimeOffset(file.LastWriteTimeUtc), null))]

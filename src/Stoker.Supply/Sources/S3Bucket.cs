@@ -22,7 +22,7 @@ internal sealed class S3Bucket : IDisposable
     private readonly AmazonS3Client _client;
     private readonly SourceSession _session;
     private readonly bool _isAnonymous;
-    private readonly Protocol _protocol;
+    private readonly bool _isPlain; // no value type of the library among the fields: it would be loaded with this type
 
     /// <param name="session">Whose access and handler are used.</param>
     /// <param name="handler">Judges every connection.</param>
@@ -50,7 +50,7 @@ internal sealed class S3Bucket : IDisposable
             config.ServiceURL = endpoint.AbsoluteUri;
             config.AuthenticationRegion = region;
         }
-        _protocol = endpoint?.Scheme == Uri.UriSchemeHttp ? Protocol.HTTP : Protocol.HTTPS;
+        _isPlain = endpoint?.Scheme == Uri.UriSchemeHttp;
         _isAnonymous = credentials is AnonymousAWSCredentials;
         _client = new AmazonS3Client(credentials, config);
     }
@@ -64,7 +64,7 @@ internal sealed class S3Bucket : IDisposable
             BucketName = address.Host,
             Key = S3Address.KeyOf(address),
             Verb = HttpVerb.GET,
-            Protocol = _protocol,
+            Protocol = _isPlain ? Protocol.HTTP : Protocol.HTTPS,
             Expires = _session.Options.Time.GetUtcNow().UtcDateTime + _session.Options.S3LinkLifetime,
         });
         var signed = new Uri(link);

@@ -53,14 +53,14 @@ public sealed class StoreUpkeepTests
     {
         await using var home = await HubHome.StartAsync();
         var partial = Directory.CreateDirectory(Path.Combine(home.Home, "partial")).FullName;
-        foreach (var (name, time) in new[] { ("old.part", LongAgo), ("old.journal", LongAgo), ("young.part", Hour), ("busy.part", LongAgo) })
+        foreach (var (name, time) in new[] { ("old.part", LongAgo), ("old.journal", LongAgo), ("young.part", Hour), ("new-1.part", LongAgo.AddDays(28)), ("new-2.part", Hour), ("busy.part", LongAgo) })
         {
             File.WriteAllText(Path.Combine(partial, name), "x");
             File.SetLastWriteTimeUtc(Path.Combine(partial, name), time);
         }
         using var busy = FileLock.TryAcquire(Path.Combine(partial, "busy.lock"));
-        Assert.Equal(["old.journal", "old.part"], home.Supply.Upkeep.Collect(dryRun: false).Select(static item => item.Name).Order(StringComparer.Ordinal));
-        Assert.Equal(["busy.part", "young.part"], Directory.GetFiles(partial, "*.part").Select(static path => Path.GetFileName(path)).Order(StringComparer.Ordinal));
+        Assert.Equal(["new-1.part", "old.journal", "old.part"], home.Supply.Upkeep.Collect(dryRun: false).Select(static item => item.Name).Order(StringComparer.Ordinal));
+        Assert.Equal(["busy.part", "new-2.part", "young.part"], Directory.GetFiles(partial, "*.part").Select(static path => Path.GetFileName(path)).Order(StringComparer.Ordinal));
     }
 
     [Fact]
