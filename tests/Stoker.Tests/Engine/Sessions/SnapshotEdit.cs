@@ -15,8 +15,17 @@ internal static class SnapshotEdit
         var json = Encoding.UTF8.GetBytes(head(Encoding.UTF8.GetString(snapshot, HeaderBytes, length)));
         byte[] changed = [.. snapshot[..HeaderBytes], .. json, .. snapshot[(HeaderBytes + length)..]];
         BinaryPrimitives.WriteInt64LittleEndian(changed.AsSpan(12), json.Length);
-        BinaryPrimitives.WriteUInt32LittleEndian(changed.AsSpan(HeaderBytes - 4), Crc32C.Append(Crc32C.Of(changed.AsSpan(0, HeaderBytes - 4)), json));
-        BinaryPrimitives.WriteUInt32LittleEndian(changed.AsSpan(changed.Length - 4), Crc32C.Of(changed.AsSpan(0, changed.Length - 4)));
+        MakeRight(changed);
         return changed;
+    }
+
+    /// <summary>Writes the sums that fit what is there now, if its lengths let them be found.</summary>
+    internal static void MakeRight(Span<byte> snapshot)
+    {
+        if (snapshot.Length < HeaderBytes + 4) return;
+        var length = BinaryPrimitives.ReadInt64LittleEndian(snapshot[12..]);
+        if (length < 0 || length > snapshot.Length - HeaderBytes - 4) return;
+        BinaryPrimitives.WriteUInt32LittleEndian(snapshot[(HeaderBytes - 4)..], Crc32C.Append(Crc32C.Of(snapshot[..(HeaderBytes - 4)]), snapshot.Slice(HeaderBytes, (int)length)));
+        BinaryPrimitives.WriteUInt32LittleEndian(snapshot[^4..], Crc32C.Of(snapshot[..^4]));
     }
 }

@@ -58,6 +58,52 @@ public sealed class SnapshotFileTests
         AssertCorrupt(bench, instead);
     }
 
+    [Fact]
+    public void Read_100000RandomChangesWithRightSums_AreRefusedOrRead() => Fuzz(100_000);
+
+    [Fact]
+    [Trait("length", "long")]
+    public void Read_1000000RandomChangesWithRightSums_AreRefusedOrRead() => Fuzz(1_000_000);
+
+    private static void Fuzz(int inputs)
+    {
+        using var bench = new SessionBench("/dev/shm/stoker-fuzz-" + Guid.NewGuid().ToString("N"));
+        try
+        {
+            var path = bench.File(bench.Keep("a", SessionBench.Tokens(40, 1)), "snapshot");
+            var whole = File.ReadAllBytes(path);
+            var random = new Random(20261121);
+            using var file = File.OpenHandle(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite);
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            for (var i = 0; i < inputs; i++)
+            {
+                var changed = whole.ToArray();
+                for (var n = random.Next(1, 4); n > 0; n--)
+                {
+                    // Half of them in the lengths and the head.
+                    var at = random.Next(random.Next(2) == 0 ? changed.Length : Math.Min(changed.Length, 400));
+                    changed[at] = random.Next(3) switch { 0 => (byte)random.Next(256), 1 => (byte)"0-9{}[]\",:e"[random.Next(12)], _ => (byte)(changed[at] ^ (1 << random.Next(8))) };
+                }
+                SnapshotEdit.MakeRight(changed);
+                RandomAccess.Write(file, changed, 0);
+                try
+                {
+                    Assert.InRange(bench.Store.Read("a").Cells, 0, 40);
+                }
+                catch (StokerException refusal)
+                {
+                    Assert.True(refusal.Kind == ErrorKind.Corrupt, $"input {i}: {refusal}");
+                }
+            }
+            // What a length claims is not allocated before it is known to be there.
+            Assert.True((GC.GetAllocatedBytesForCurrentThread() - before) / inputs < 200_000);
+        }
+        finally
+        {
+            Directory.Delete(bench.Root, recursive: true);
+        }
+    }
+
     private static void AssertCorrupt(SessionBench bench, string what)
     {
         var refusal = Assert.Throws<StokerException>(() => bench.Store.Read("a"));
