@@ -82,7 +82,7 @@ public sealed class SnapshotFileTests
                 {
                     // Half of them in the lengths and the head.
                     var at = random.Next(random.Next(2) == 0 ? changed.Length : Math.Min(changed.Length, 400));
-                    changed[at] = random.Next(3) switch { 0 => (byte)random.Next(256), 1 => (byte)"0-9{}[]\",:e"[random.Next(12)], _ => (byte)(changed[at] ^ (1 << random.Next(8))) };
+                    changed[at] = random.Next(3) switch { 0 => (byte)random.Next(256), 1 => (byte)"0-9{}[]\",:e"[random.Next(11)], _ => (byte)(changed[at] ^ (1 << random.Next(8))) };
                 }
                 SnapshotEdit.MakeRight(changed);
                 RandomAccess.Write(file, changed, 0);
