@@ -16,7 +16,7 @@ internal sealed record BenchOptions
           kv [PART ...]  KV in files against the library's own buffer type, only when named; parts: memory long prefill speed batch
                          switch forks pressure rows large, five minutes at most each, the models of the first run apart
         of fetch: --pairs N (7), --size MIB (2048), --bars-only (nobody that no bar needs),
-                  --part paced-disk|paced-tmpfs|unpaced-disk|unpaced-tmpfs|hit (may be repeated; default: all)
+                  --part paced-disk|paced-tmpfs|unpaced-disk|unpaced-tmpfs|http2|hit (may be repeated; default: all)
         of kv: --folder DIR keeps the models there for the next run (all parts: 40 GB).
         --quick measures a few times only, kv with small models: for trying the benchmark, not for figures.
         """;
@@ -24,7 +24,7 @@ internal sealed record BenchOptions
     public const string Kv = "kv";
 
     private static readonly string[] Known = ["start-up", "first-token", "decode", "memory"];
-    private static readonly string[] FetchParts = ["paced-disk", "paced-tmpfs", "unpaced-disk", "unpaced-tmpfs", "hit"];
+    private static readonly string[] FetchParts = ["paced-disk", "paced-tmpfs", "unpaced-disk", "unpaced-tmpfs", "http2", "hit"];
 
     public required IReadOnlyList<string> Names { get; init; }
 

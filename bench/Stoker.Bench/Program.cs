@@ -6,6 +6,7 @@ using Stoker.Bench.Kv;
 if (args is [BareLoop.Verb, .. var rest]) return BareLoop.Run(rest);
 if (args is [TouchedMemory.Verb, var bytes]) return TouchedMemory.Run(bytes);
 if (args is [KvChild.Verb, .. var child]) return KvChild.Run(child);
+if (args is [FetchOverBench.Verb, .. var over]) return await FetchOverBench.FetchAsync(over, CancellationToken.None);
 if (BenchOptions.Parse(args, AppContext.BaseDirectory) is not { } options)
 {
     Console.Error.WriteLine(BenchOptions.Usage);

@@ -31,6 +31,7 @@ internal static class FetchBench
                 figures.AddRange(Bars(series, lab, paced, onDisk));
             }
         }
+        if (options.Parts.Count == 0 || options.Parts.Contains("http2")) figures.AddRange(await FetchOverBench.RunAsync(lab, options, progress, cancellationToken));
         if (options.Parts.Count == 0 || options.Parts.Contains("hit"))
         {
             await lab.ServeAsync(0, 0, cancellationToken);

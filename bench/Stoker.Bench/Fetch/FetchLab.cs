@@ -28,6 +28,9 @@ internal sealed class FetchLab : IAsyncDisposable
     public int Port { get; }
     public string Sha256 { get; private set; } = "";
     public string Url => $"http://127.0.0.1:{Port}/f.bin";
+    /// <summary>What is served.</summary>
+    public string File => Path.Combine(_folder, "root", "f.bin");
+
     public string ReceiverProgram => Path.Combine(_folder, "receiver");
 
     /// <summary>What is missing on this machine, in words, or null.</summary>
@@ -101,7 +104,7 @@ internal sealed class FetchLab : IAsyncDisposable
         var block = new byte[1 << 20];
         var random = new Random(1);
         using var sum = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        await using var file = File.Create(Path.Combine(_folder, "root", "f.bin"), bufferSize: 0);
+        await using var file = System.IO.File.Create(File, bufferSize: 0);
         for (long written = 0; written < SizeBytes;)
         {
             random.NextBytes(block);
@@ -115,7 +118,7 @@ internal sealed class FetchLab : IAsyncDisposable
     }
 
     private static bool IsOnPath(string name) =>
-        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(folder => File.Exists(Path.Combine(folder, name)));
+        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(folder => System.IO.File.Exists(Path.Combine(folder, name)));
 
     private static string Text(long number) => number.ToString(CultureInfo.InvariantCulture);
 }
