@@ -21,7 +21,7 @@ internal static class BenchRun
             progress.WriteLine(name);
             Add(await StartUpBench.RunAsync(options, cancellationToken));
         }
-        if (options.Names.Contains("fetch")) Add(await FetchBench.RunAsync(options, progress, cancellationToken));
+        if (options.Names.Contains("fetch")) await FetchBench.RunAsync(options, Add, progress, cancellationToken);
         if (options.Names.Contains(BenchOptions.Kv)) await KvBench.RunAsync(options, Add, progress, cancellationToken);
         if (options.Names.Any(static name => name is not ("start-up" or "fetch" or BenchOptions.Kv))) await RunWithDaemonAsync(options, Add, progress, cancellationToken);
         if (options.Json) output.WriteLine(JsonSerializer.Serialize(new BenchReport(conditions, figures), BenchJson.Default.BenchReport));

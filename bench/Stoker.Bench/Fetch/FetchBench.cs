@@ -14,11 +14,14 @@ internal static class FetchBench
     private const long PacedBytesPerSecond = 90_000_000;
     private const int Connections = 8;
 
-    public static async Task<IReadOnlyList<Figure>> RunAsync(BenchOptions options, TextWriter progress, CancellationToken cancellationToken)
+    /// <param name="options">What to measure.</param>
+    /// <param name="add">Told of each part's figures when they are there.</param>
+    /// <param name="progress">Told of each sample.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    public static async Task RunAsync(BenchOptions options, Action<IReadOnlyList<Figure>> add, TextWriter progress, CancellationToken cancellationToken)
     {
         if (FetchLab.Missing() is { } missing) throw new InvalidOperationException(missing);
         await using var lab = await FetchLab.CreateAsync(options.LabFolder, options.SizeBytes, cancellationToken);
-        var figures = new List<Figure>();
         foreach (var paced in new[] { true, false })
         {
             foreach (var onDisk in new[] { true, false })
@@ -27,17 +30,15 @@ internal static class FetchBench
                 if (options.Parts.Count > 0 && !options.Parts.Contains(series.Name)) continue;
                 await lab.ServeAsync(paced ? FirstByteMs : 0, paced ? PacedBytesPerSecond : 0, cancellationToken);
                 await series.MeasureAsync(lab, options, progress, cancellationToken);
-                figures.AddRange(series.Table(lab.SizeBytes));
-                figures.AddRange(Bars(series, lab, paced, onDisk));
+                add([.. series.Table(lab.SizeBytes), .. Bars(series, lab, paced, onDisk)]);
             }
         }
-        if (options.Parts.Count == 0 || options.Parts.Contains("http2")) figures.AddRange(await FetchOverBench.RunAsync(lab, options, progress, cancellationToken));
+        if (options.Parts.Count == 0 || options.Parts.Contains("http2")) add(await FetchOverBench.RunAsync(lab, options, progress, cancellationToken));
         if (options.Parts.Count == 0 || options.Parts.Contains("hit"))
         {
             await lab.ServeAsync(0, 0, cancellationToken);
-            figures.AddRange(await FetchHitBench.RunAsync(lab, options, cancellationToken));
+            add(await FetchHitBench.RunAsync(lab, options, cancellationToken));
         }
-        return figures;
     }
 
     private static IEnumerable<Figure> Bars(FetchSeries series, FetchLab lab, bool paced, bool onDisk)

@@ -4,8 +4,8 @@ namespace Stoker.Bench.Fetch;
 /// <param name="Name">In the table.</param>
 /// <param name="Program">Its executable.</param>
 /// <param name="Arguments">For a destination folder that is empty.</param>
-/// <param name="IsTold">No bar needs it.</param>
-internal sealed record FetchContender(string Name, string Program, Func<string, IReadOnlyList<string>> Arguments, bool IsTold = false);
+/// <param name="Bars">The origins for which a bar needs it.</param>
+internal sealed record FetchContender(string Name, string Program, Func<string, IReadOnlyList<string>> Arguments, string Bars = "");
 
 /// <summary>Who takes part.</summary>
 internal static class FetchContenders
@@ -22,15 +22,15 @@ internal static class FetchContenders
     {
         return
         [
-            new(Ours, program, folder => Stoker(folder, "--workers", "8")),
-            new(Aria, "aria2c", folder => Aria2(folder, 8)),
-            new("stoker fetch (adaptive)", program, folder => Stoker(folder)),
-            new(AriaVerified, "aria2c", folder => Aria2(folder, 8, $"--checksum=sha-256={lab.Sha256}")),
-            new(Receiver, lab.ReceiverProgram, folder => Receive(folder)),
-            new(ReceiverSynced, lab.ReceiverProgram, folder => Receive(folder, "sync"), IsTold: true),
-            new("aria2c -x16 -s16 -k8M", "aria2c", folder => Aria2(folder, 16), IsTold: true),
-            new("stoker fetch --workers 1", program, folder => Stoker(folder, "--workers", "1"), IsTold: true),
-            new("curl", "curl", folder => ["-s", "-o", Path.Combine(folder, "f"), lab.Url], IsTold: true),
+            new(Ours, program, folder => Stoker(folder, "--workers", "8"), Bars: "paced unpaced"),
+            new(Aria, "aria2c", folder => Aria2(folder, 8), Bars: "paced unpaced"),
+            new("stoker fetch (adaptive)", program, folder => Stoker(folder), Bars: "paced"),
+            new(AriaVerified, "aria2c", folder => Aria2(folder, 8, $"--checksum=sha-256={lab.Sha256}"), Bars: "unpaced"),
+            new(Receiver, lab.ReceiverProgram, folder => Receive(folder), Bars: "paced"),
+            new(ReceiverSynced, lab.ReceiverProgram, folder => Receive(folder, "sync")),
+            new("aria2c -x16 -s16 -k8M", "aria2c", folder => Aria2(folder, 16)),
+            new("stoker fetch --workers 1", program, folder => Stoker(folder, "--workers", "1")),
+            new("curl", "curl", folder => ["-s", "-o", Path.Combine(folder, "f"), lab.Url]),
         ];
 
         // Each time a store of its own: nothing is here before.

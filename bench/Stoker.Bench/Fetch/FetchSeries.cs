@@ -20,7 +20,7 @@ internal sealed class FetchSeries(string origin, string place)
 
     public async Task MeasureAsync(FetchLab lab, BenchOptions options, TextWriter progress, CancellationToken cancellationToken)
     {
-        var contenders = FetchContenders.Of(lab, options.Program).Where(one => !one.IsTold || !options.BarsOnly).ToList();
+        var contenders = FetchContenders.Of(lab, options.Program).Where(one => !options.BarsOnly || one.Bars.Split(' ').Contains(origin)).ToList();
         // The order turns with every pair: nobody always comes after the same one.
         for (var pair = 0; pair < options.Pairs; pair++)
         {

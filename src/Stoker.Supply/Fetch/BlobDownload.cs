@@ -27,6 +27,9 @@ internal sealed partial class BlobDownload : IDisposable
     private readonly List<FetchWorker> _workers = [];
     private readonly CancellationTokenSource _stop;
     private readonly SemaphoreSlim _wake = new(0);
+
+    // Common file systems let one write into a file at a time; who waits for that in the kernel spins.
+    private readonly SemaphoreSlim _writing = new(1, 1);
     private StokerException? _failure;
     private long _receivedBytes;
 
@@ -129,6 +132,7 @@ internal sealed partial class BlobDownload : IDisposable
         foreach (var worker in WorkersNow()) worker.Dispose();
         _stop.Dispose();
         _wake.Dispose();
+        _writing.Dispose();
     }
 
     private FetchWorker? TakeRange(int workers, OpenAnswer? opening)
@@ -327,7 +331,7 @@ internal sealed partial class BlobDownload : IDisposable
             if (rate.BytesPerSecond is not null) await rate.TakeAsync(read, cancellationToken);
             if (filled < most && worker.Position + filled < Math.Min(chunkEnd, end)) continue;
             var bytes = buffer.AsMemory(0, filled);
-            _content.Write(bytes.Span, worker.Position);
+            await WriteAsync(bytes, worker.Position, cancellationToken);
             worker.Append(bytes.Span);
             filled = 0;
             AskAhead(worker, range);
@@ -339,6 +343,19 @@ internal sealed partial class BlobDownload : IDisposable
         if (isUnframed && await body.ReadAsync(buffer.AsMemory(0, 1), cancellationToken) > 0)
             return new FetchFailure(ErrorKind.Network, IsTransient: true, $"{origin.Shown} sends more than it announced");
         return null;
+    }
+
+    private async Task WriteAsync(ReadOnlyMemory<byte> bytes, long offset, CancellationToken cancellationToken)
+    {
+        await _writing.WaitAsync(cancellationToken);
+        try
+        {
+            _content.Write(bytes.Span, offset);
+        }
+        finally
+        {
+            _writing.Release();
+        }
     }
 
     private (bool GoesOn, FetchFailure? Failure) FinishChunk(FetchWorker worker, TakenRange range, Origin origin)
