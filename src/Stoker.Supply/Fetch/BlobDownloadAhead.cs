@@ -38,7 +38,7 @@ internal sealed partial class BlobDownload
     private void AskAhead(FetchWorker worker, TakenRange range)
     {
         var left = Math.Min(Chunk.Offset(range.End), _start.SizeBytes) - worker.Position;
-        if (worker.Ahead is not null || !RangeAhead.IsDue(left, worker.BytesPerSecond, worker.LatencyMs) || !_options.Connections.Wait(0, CancellationToken.None)) return;
+        if (worker.Ahead is not null || !RangePlanner.IsTimeToAskAhead(left, worker.BytesPerSecond, worker.LatencyMs) || !_options.Connections.Wait(0, CancellationToken.None)) return;
         TakenRange? next;
         lock (_gate) next = _ranges.FreeCount > 0 ? TakeNext(_workers.Count) : null;
         if (next is null)

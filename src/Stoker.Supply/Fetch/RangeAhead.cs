@@ -9,19 +9,9 @@ namespace Stoker.Supply.Fetch;
 /// </summary>
 internal sealed class RangeAhead(TakenRange range, CancellationTokenSource stop) : IDisposable
 {
-    // Answers that come faster are not worth a second connection.
-    private const double MinLatencyMs = 20;
-
     private Task<OpenAnswer?> _asking = Task.FromResult<OpenAnswer?>(null);
 
     internal TakenRange Range => range;
-
-    /// <summary>Whether the rest of what is under way takes as long as a first byte.</summary>
-    /// <param name="leftBytes">Of the answer under way.</param>
-    /// <param name="bytesPerSecond">Of its connection; 0: not known.</param>
-    /// <param name="latencyMs">From a request to its first byte; null: not known.</param>
-    internal static bool IsDue(long leftBytes, double bytesPerSecond, double? latencyMs) =>
-        latencyMs >= MinLatencyMs && bytesPerSecond > 0 && leftBytes / bytesPerSecond * 1000 <= latencyMs;
 
     /// <param name="ask">Asks, and gives null for an answer that may not be used: it is asked for again when it is needed, and judged then.</param>
     internal void Ask(Func<CancellationToken, Task<OpenAnswer?>> ask) => _asking = AskAsync(ask);

@@ -11,6 +11,9 @@ public sealed class RangePlanner
     // Taking from an open answer costs its connection and what is already on the way: for less than this it is not worth it.
     private const double StealWorthSeconds = 2;
 
+    // Answers that come faster are not worth a second connection.
+    private const double AheadWorthMs = 20;
+
     private readonly LinkedList<ChunkRange> _free = new(); // ascending, never empty, never touching
     private readonly List<TakenRange> _taken = [];
 
@@ -88,6 +91,13 @@ public sealed class RangePlanner
         DoneCount--;
         Free(new ChunkRange(chunk, chunk + 1));
     }
+
+    /// <summary>Whether it is time to ask for a connection's next range: the rest of this one takes as long as a first byte.</summary>
+    /// <param name="leftBytes">Of the range under way.</param>
+    /// <param name="bytesPerSecond">Of its connection; 0: not known.</param>
+    /// <param name="latencyMs">From a request to its first byte; null: not known.</param>
+    public static bool IsTimeToAskAhead(long leftBytes, double bytesPerSecond, double? latencyMs) =>
+        latencyMs >= AheadWorthMs && bytesPerSecond > 0 && leftBytes / bytesPerSecond * 1000 <= latencyMs;
 
     private TakenRange? Steal(int minChunks)
     {

@@ -1,0 +1,132 @@
+using FakeHub;
+using Stoker.Core.Errors;
+using Stoker.Supply.Blobs;
+using Stoker.Supply.Fetch;
+
+namespace Stoker.Tests.Supply.Fetch;
+
+/// <summary>The next range is asked for while the last one still comes, where the wait for a first byte would be felt.</summary>
+public sealed class RangeAheadTests
+{
+    [Theory]
+    [InlineData(10_000_000, 100e6, 150.0, true)] // 100 ms left, 150 ms to a first byte
+    [InlineData(20_000_000, 100e6, 150.0, false)]
+    [InlineData(100_000, 100e6, 19.0, false)] // not worth a second connection
+    [InlineData(100_000, 0.0, 150.0, false)] // nobody knows yet how fast it is
+    [InlineData(100_000, 100e6, null, false)]
+    public void IsTimeToAskAhead_Table(long leftBytes, double bytesPerSecond, double? latencyMs, bool due) =>
+        Assert.Equal(due, RangePlanner.IsTimeToAskAhead(leftBytes, bytesPerSecond, latencyMs));
+
+    [Fact]
+    public async Task Fetch_FarOrigin_TheNextRangeIsOpenBeforeTheLastOneEnds()
+    {
+        await using var home = await FarAsync();
+        var content = home.Publish("f.bin", 16 * Chunk.SizeBytes);
+        var fetch = home.AssertFetchesAsync(home.Described("f.bin", content), content);
+        var wasAhead = false;
+        while (!fetch.IsCompleted)
+        {
+            // Four chunks a range: one more is asked for than what was sent so far needs, with a good part of it still to come.
+            var (sent, asked) = (home.Hub.Stats.ContentBytes, home.Hub.Stats.Requests.Count);
+            wasAhead |= asked > 2 && sent < ((asked - 1L) * 4 * Chunk.SizeBytes) - (1 << 20);
+            await Task.WhenAny(fetch, Task.Delay(5, TestContext.Current.CancellationToken));
+        }
+        await fetch;
+        Assert.True(wasAhead, "no range was asked for before the last one ended");
+        Assert.Equal(1, home.Hub.Stats.MostAtOnce); // one worker receives one answer at a time
+        Assert.Equal(content.Length, home.Hub.Stats.ContentBytes); // nothing twice
+        Assert.Equal(64, home.Options.Connections.CurrentCount); // every slot is given back
+    }
+
+    [Theory]
+    [InlineData(503)]
+    [InlineData(404)]
+    public async Task Fetch_AnswerAheadIsRefusedOnce_IsAskedForAgainWhenItIsNeeded(int status)
+    {
+        await using var home = await FarAsync();
+        var content = home.Publish("f.bin", 16 * Chunk.SizeBytes);
+        home.Hub.Faults.Add(new HubFault { Path = "/files/f.bin", Skip = 2, Times = 1, Status = status });
+        await home.AssertFetchesAsync(home.Described("f.bin", content), content);
+        Assert.Equal(content.Length, home.Hub.Stats.ContentBytes);
+        Assert.Equal(64, home.Options.Connections.CurrentCount);
+    }
+
+    [Fact]
+    public async Task Fetch_CutWhileTheNextIsOpen_LeavesNothingOpenAndGoesOn()
+    {
+        await using var home = await FarAsync();
+        var content = home.Publish("f.bin", 16 * Chunk.SizeBytes);
+        // Each second range is cut near its end, when the next one has been asked for.
+        home.Hub.Faults.Add(new HubFault { Path = "/files/f.bin", Skip = 1, Times = 2, CutAfterBytes = (4 * Chunk.SizeBytes) - 100_000 });
+        await home.AssertFetchesAsync(home.Described("f.bin", content), content);
+        Assert.Equal(64, home.Options.Connections.CurrentCount);
+    }
+
+    [Fact]
+    public async Task Fetch_CancelledOrOneConnectionInAll_GivesItsSlotsBack()
+    {
+        await using var home = await FarAsync();
+        var content = home.Publish("f.bin", 16 * Chunk.SizeBytes);
+        using var connections = new SemaphoreSlim(1, 1);
+        home.Options = home.Options with { Connections = connections };
+        using var stop = new CancellationTokenSource();
+        var fetch = home.FetchAsync(home.Described("f.bin", content), stop.Token);
+        while (home.Hub.Stats.ContentBytes < 5 * Chunk.SizeBytes) await Task.Delay(10, TestContext.Current.CancellationToken);
+        await stop.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => fetch);
+        Assert.Equal(1, connections.CurrentCount);
+        await home.AssertFetchesAsync(home.Described("f.bin", content), content);
+        Assert.Equal(1, connections.CurrentCount);
+        Assert.Equal(1, home.Hub.Stats.MostAtOnce);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Fetch_LeavesPageCache_OnlyWhenItIsToldTo(bool leaves)
+    {
+        await using var home = await FetchHome.StartAsync();
+        var content = home.Publish("f.bin", 7 * Chunk.SizeBytes);
+        var left = new List<long>();
+        home.Options = home.Options with { LeavesPageCache = leaves, OnDisk = inner => new LeavingDisk(inner, left) };
+        await home.AssertFetchesAsync(home.Described("f.bin", content), content);
+        Assert.Equal(leaves ? [0L, Chunk.Offset(1), Chunk.Offset(2)] : [], left); // the last four stay for the sync
+    }
+
+    [Fact]
+    public async Task Fetch_WhatIsHere_LoadsNothingForTheNetwork()
+    {
+        await using var home = await FetchHome.StartAsync();
+        var content = home.Publish("f.bin");
+        await home.AssertFetchesAsync(home.Described("f.bin", content), content);
+        // Whoever opened a connection would read the authorities first.
+        home.Access = home.Access with { CaFile = "/absent.pem" };
+        (await home.FetchAsync(home.Described("f.bin", content))).Dispose();
+        var refused = await Assert.ThrowsAnyAsync<StokerException>(() => home.FetchAsync(home.Described("other.bin")));
+        Assert.Contains("/absent.pem", refused.Message, StringComparison.Ordinal);
+    }
+
+    private static async Task<FetchHome> FarAsync()
+    {
+        var home = await FetchHome.StartAsync(static options => options with { FirstByteDelayMs = 250, RateBytesPerSecond = 60_000_000 });
+        home.Options = home.Options with { Workers = 1 };
+        return home;
+    }
+
+    private sealed class LeavingDisk(IPartialContent inner, List<long> left) : IPartialContent
+    {
+        public long LengthBytes => inner.LengthBytes;
+        public void Reserve(long sizeBytes) => inner.Reserve(sizeBytes);
+        public int Read(Span<byte> buffer, long offset) => inner.Read(buffer, offset);
+        public void Write(ReadOnlySpan<byte> bytes, long offset) => inner.Write(bytes, offset);
+        public void SetLength(long lengthBytes) => inner.SetLength(lengthBytes);
+        public void SyncContent() => inner.SyncContent();
+        public void StartWriteBack(long offset, long length) => inner.StartWriteBack(offset, length);
+
+        public void LeavePageCache(long offset, long length)
+        {
+            lock (left) left.Add(offset);
+            inner.LeavePageCache(offset, length);
+        }
+    }
+}
