@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using Stoker.Core.Models;
+using Stoker.Native.Libc;
 using Stoker.Supply;
 using Stoker.Supply.Fetch;
 using Stoker.Supply.Sources;
@@ -24,7 +25,8 @@ internal static class FetchOverBench
         {
             var root = Directory.CreateTempSubdirectory("stkb-").FullName;
             Directory.CreateDirectory(Path.Combine(root, "files"));
-            File.CreateSymbolicLink(Path.Combine(root, "files", "f.bin"), lab.File);
+            var served = Path.Combine(root, "files", "f.bin");
+            if (!Files.TryHardLink(lab.File, served)) File.Copy(lab.File, served); // the hub follows no symbolic links
             using var hub = Process.Start(new ProcessStartInfo(options.HubProgram, ["--root", root, "--tls", "--print-urls", "--first-byte-ms", firstByteMs.ToString(CultureInfo.InvariantCulture)]) { RedirectStandardOutput = true })!;
             try
             {
