@@ -133,8 +133,9 @@ public sealed class KvContext : IDisposable
         _slots.Remap(slot, chain);
     }
 
-    /// <summary>Gives the work memory back to the kernel, for after a prompt. Read the logits first: they are lost.</summary>
-    public void ReleaseCompute() => _slots.ReleaseCompute();
+    /// <summary>Gives the work memory back to the kernel, for after a prompt; 0: it is not ours to give (<see cref="KvMode.Ram"/>).</summary>
+    /// <returns>Its bytes.</returns>
+    public long ReleaseCompute() => _slots.ReleaseCompute();
 
     /// <summary>Writes the slot's cells out and drops them from memory; they come back when they are read.</summary>
     public void PageOut(int slot)

@@ -21,9 +21,7 @@ internal abstract class KvSlots : IDisposable
     {
     }
 
-    internal virtual void ReleaseCompute()
-    {
-    }
+    internal virtual long ReleaseCompute() => 0;
 
     internal virtual void PageOut(int slot)
     {

@@ -115,7 +115,7 @@ internal sealed class SsdSlots : KvSlots
         if (!isSameFile) _reserved[slot] = chain.FirstOwnCell;
     }
 
-    internal override void ReleaseCompute() => _memory.ReleaseWork();
+    internal override long ReleaseCompute() => _memory.ReleaseWork();
 
     internal override void PageOut(int slot) => DropBelow(slot, _context.LastPosition(slot) + 1);
 

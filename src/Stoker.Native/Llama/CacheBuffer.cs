@@ -3,7 +3,7 @@ namespace Stoker.Native.Llama;
 /// <summary>What a buffer of a context is for.</summary>
 internal enum CacheKind
 {
-    /// <summary>Not told: no tensor was put into it (the outputs).</summary>
+    /// <summary>No tensor was put into it while the context was made: outputs, and work memory.</summary>
     Unknown,
 
     /// <summary>Keys and values.</summary>

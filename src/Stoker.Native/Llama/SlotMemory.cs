@@ -57,14 +57,19 @@ public sealed unsafe class SlotMemory
     }
 
     /// <summary>Gives the pages of intermediate results back to the kernel; the next decode finds zeros and writes them anew.</summary>
-    public void ReleaseWork()
+    /// <returns>Bytes of that memory, whether they had been touched or not.</returns>
+    public long ReleaseWork()
     {
         ObjectDisposedException.ThrowIf(_closed, this);
         const int dontNeed = 4; // MADV_DONTNEED
+        var released = 0L;
         foreach (var buffer in _buffers)
         {
-            if (buffer.Kind == CacheKind.Work && BufferHook.IsWorkMemory(buffer.Native)) _ = LibcNative.madvise(buffer.Address, buffer.MappedSize, dontNeed);
+            // Its tensors come with the first graph, when nobody looks at names any more: the library's own mark tells.
+            if (buffer.Kind is not (CacheKind.Work or CacheKind.Unknown) || !BufferHook.IsWorkMemory(buffer.Native)) continue;
+            if (LibcNative.madvise(buffer.Address, buffer.MappedSize, dontNeed) == 0) released += (long)buffer.MappedSize;
         }
+        return released;
     }
 
     /// <summary>A slot's state without the rows that lie in the caches.</summary>

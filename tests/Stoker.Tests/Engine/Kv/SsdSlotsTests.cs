@@ -151,7 +151,7 @@ public sealed class SsdSlotsTests : IDisposable
         for (var step = 0; step < 12; step++)
         {
             Assert.Equal(plain.Decode(0, conversation: 1, tokens: 1 + (step * 8)), frugal.Decode(0, conversation: 1, tokens: 1 + (step * 8)));
-            frugal.Kv.ReleaseCompute();
+            Assert.True(frugal.Kv.ReleaseCompute() > 0);
             frugal.Kv.PageOut(0);
         }
     }
