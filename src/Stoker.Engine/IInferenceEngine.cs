@@ -35,6 +35,11 @@ public interface IInferenceEngine
     /// <summary>Loaded and loading models.</summary>
     IReadOnlyList<LoadedModel> ListLoaded();
 
+    /// <summary>Has whatever is loaded let a session go, so that it can be changed. Nothing holds it: nothing happens.</summary>
+    /// <param name="scope">Null: whoever's it is.</param>
+    /// <exception cref="Core.Errors.StokerException">Busy: somebody answers in it.</exception>
+    Task ReleaseSessionAsync(string nameOrId, string? scope, CancellationToken cancellationToken);
+
     /// <summary>Unloads a model after its running answer (null: all). False when it was not loaded.</summary>
     Task<bool> UnloadAsync(string? model, CancellationToken cancellationToken);
 }
@@ -46,6 +51,9 @@ public sealed record GenerationContext(CallerTrust Trust, IProgress<StageProgres
 {
     /// <summary>Overrides for a model that is about to be loaded (<c>--ctx</c>, <c>--threads</c>); a loaded one with others is loaded anew.</summary>
     public LoadOptions? Load { get; init; }
+
+    /// <summary>The model is loaded, and nothing generated.</summary>
+    public bool LoadOnly { get; init; }
 
     /// <summary>Whose conversations it may see and continue (<see cref="GenerationRequest.Scope"/>).</summary>
     public string Scope { get; init; } = "";

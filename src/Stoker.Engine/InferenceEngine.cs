@@ -44,6 +44,11 @@ public sealed class InferenceEngine : IInferenceEngine, IAsyncDisposable
         _pool.BeginAnswer();
         try
         {
+            if (context.LoadOnly)
+            {
+                yield return new GenerationFinished(FinishReason.Stop, new GenerationUsage(0, 0, 0, 0, 0));
+                yield break;
+            }
             var steps = new AnswerStages(context.Progress, manifest.Name, _time);
             await foreach (var told in running.Runner.GenerateAsync(RequestDefaults.Apply(request with { Scope = context.Scope }, manifest.Defaults), cancellationToken))
             {
@@ -81,6 +86,18 @@ public sealed class InferenceEngine : IInferenceEngine, IAsyncDisposable
     }
 
     public IReadOnlyList<LoadedModel> ListLoaded() => _pool.List();
+
+    public async Task ReleaseSessionAsync(string nameOrId, string? scope, CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (_pool.Current is { } current) await current.Runner.CloseSessionAsync(nameOrId, scope, cancellationToken);
+        }
+        catch (StokerException error) when (error.Kind == ErrorKind.Unavailable)
+        {
+            // It has ended, and holds nothing any more.
+        }
+    }
 
     public Task<bool> UnloadAsync(string? model, CancellationToken cancellationToken) => _pool.UnloadAsync(model, cancellationToken);
 

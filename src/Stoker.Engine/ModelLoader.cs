@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using Stoker.Core.Budget;
 using Stoker.Core.Errors;
 using Stoker.Core.Formats.Gguf;
@@ -94,7 +96,7 @@ public sealed class ModelLoader(IModelSource source, RunnerPool pool, MemoryLedg
         {
             Action<string>? log = pool.Options.Log is { } told ? line => told(manifest.Name, line) : null;
             runner = await Runner.StartAsync(pool.Options.Start, log, time, cancellationToken);
-            var command = CommandOf(files, options, room);
+            var command = CommandOf(manifest, identity, files, options, room);
             var report = await runner.LoadAsync(command, fraction => step.Progress((long)(fraction * model.SizeBytes), model.SizeBytes), cancellationToken);
             await runner.WarmAsync(cancellationToken);
             memory.MarkAllocated(room.Actual(report));
@@ -119,7 +121,16 @@ public sealed class ModelLoader(IModelSource source, RunnerPool pool, MemoryLedg
         return $"context {report.ContextTokens} in {Count(report.Slots, "slot")}, KV in {where}, {Count(report.Threads, "thread")}";
     }
 
-    private LoadCommand CommandOf(IModelHold files, LoadOptions options, RoomPlan room) => new()
+    /// <summary>One word for the weights, or null: not all of them are known by their content.</summary>
+    private static string? DigestOf(ModelManifest manifest)
+    {
+        var digests = manifest.Files.Where(static file => file.Role == FileRole.Weights).Select(static file => file.Digest?.ToString()).ToArray();
+        return digests.Length == 0 || digests.Contains(null) ? null
+            : digests.Length == 1 ? digests[0]
+            : $"sha256:{Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(string.Join('\n', digests))))}";
+    }
+
+    private LoadCommand CommandOf(ModelManifest manifest, string identity, IModelHold files, LoadOptions options, RoomPlan room) => new()
     {
         Paths = files.WeightPaths,
         ContextTokens = options.ContextTokens,
@@ -132,6 +143,10 @@ public sealed class ModelLoader(IModelSource source, RunnerPool pool, MemoryLedg
         KvType = options.KvType ?? KvType.F16,
         KvWindowTokens = options.KvWindowTokens,
         SessionsFolder = pool.Options.SessionsFolder,
+        SessionQuotaBytes = pool.Options.SessionQuotaBytes,
+        SyncSessions = pool.Options.SyncSessions,
+        ModelName = manifest.Name,
+        ModelDigest = DigestOf(manifest) ?? identity,
     };
 
     private sealed class NoProgress : IProgress<StageProgress>

@@ -89,6 +89,9 @@ public static class RunnerMain
                 case RunnerProtocol.Generate when model is not null:
                     model.Join(Read(request, RunnerJson.Default.GenerationRequest), target);
                     return; // it ends when the answer does
+                case RunnerProtocol.CloseSession:
+                    model?.Close(Read(request, RunnerJson.Default.CloseSessionCommand));
+                    break;
                 case RunnerProtocol.Tokenize when model is not null:
                     var tokens = model.Tokenize(Read(request, RunnerJson.Default.TokenizeCommand));
                     Send(request, RunnerProtocol.Tokenized, new TokenizedReport(tokens), RunnerJson.Default.TokenizedReport);

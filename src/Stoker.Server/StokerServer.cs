@@ -180,6 +180,7 @@ public sealed class StokerServer : IAsyncDisposable
             KeepAlive = options.KeepAlive,
             Load = LoadWords.Of(options),
             SessionsFolder = start.Paths.Sessions,
+            SyncSessions = options.Durability == "fsync",
             Log = _runnerLog.Write,
         };
         return new InferenceEngine(new SuppliedModels(_supply), new MemoryLedger(new SystemMemoryGauge()), pool, start.Time);

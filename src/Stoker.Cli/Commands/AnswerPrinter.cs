@@ -20,11 +20,42 @@ public sealed class AnswerPrinter(CliContext context, DaemonClient client, RunOp
 {
     private readonly CliConsole _console = context.Console;
 
-    /// <param name="turns">The conversation so far, ending with the user's turn.</param>
+    /// <summary>The conversation is kept under a name: only what is new is sent.</summary>
+    public bool InSession => options.Template.Session is not null;
+
+    /// <summary>Has the model loaded, and shows how that goes.</summary>
+    public async Task LoadAsync(CancellationToken cancellationToken)
+    {
+        var status = new LiveLine(_console);
+        var stages = new List<StageProgress>();
+        var load = options.Template with { Messages = [new ChatTurn("user", "-")], Session = null, Append = false, Stoker = options.Template.Stoker! with { LoadOnly = true } };
+        try
+        {
+            await foreach (var sent in client.ChatAsync(load, cancellationToken))
+            {
+                if (sent.Name != "progress") continue;
+                var report = Parse(sent.Text, AdminJson.Default.StageProgress);
+                stages.Add(report);
+                status.Show(Describe(report));
+            }
+        }
+        finally
+        {
+            status.Clear();
+        }
+        var time = new TimeLine();
+        time.Take(stages);
+        if (options.Verbose) _console.Note(_console.Dim(time.Compose()));
+    }
+
+    /// <param name="turns">The conversation so far, ending with the user's turn; with a session only what is new.</param>
     /// <param name="time">What went before (a pull); told with <c>--verbose</c>.</param>
     /// <param name="cancellationToken">Ends the answer; what came is returned.</param>
-    public async Task<PrintedAnswer> PrintAsync(IReadOnlyList<ChatTurn> turns, TimeLine time, CancellationToken cancellationToken)
+    /// <param name="startAnew">With a session: the turns are the whole conversation.</param>
+    public async Task<PrintedAnswer> PrintAsync(IReadOnlyList<ChatTurn> turns, TimeLine time, CancellationToken cancellationToken, bool startAnew = false)
     {
+        var request = options.Template with { Messages = turns };
+        if (startAnew) request = request with { Append = false };
         var text = new StringBuilder();
         var status = new LiveLine(_console);
         var stages = new List<StageProgress>();
@@ -32,7 +63,7 @@ public sealed class AnswerPrinter(CliContext context, DaemonClient client, RunOp
         var (finish, interrupted) = (default(string), false);
         try
         {
-            await foreach (var sent in client.ChatAsync(options.Template with { Messages = turns }, cancellationToken))
+            await foreach (var sent in client.ChatAsync(request, cancellationToken))
             {
                 if (sent.Name == "progress")
                 {
@@ -90,6 +121,7 @@ public sealed class AnswerPrinter(CliContext context, DaemonClient client, RunOp
     {
         if (chunk.Timings is not { } timings) return;
         time.PromptTokens = timings.PromptN + timings.CacheN;
+        time.CachedTokens = timings.CacheN;
         time.GeneratedTokens = timings.PredictedN;
         time.TokensPerSecond = timings.PredictedPerSecond;
         time.Seed = timings.Seed;

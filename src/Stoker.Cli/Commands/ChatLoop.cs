@@ -26,9 +26,14 @@ public sealed class ChatLoop(CliContext context, AnswerPrinter printer, string m
     private readonly List<ChatTurn> _turns = [];
     private readonly LineEditor _editor = new(context.Console);
 
+    // A session's conversation is the runner's; here it only says whether the next message begins it anew.
+    private bool _startAnew;
+
     public async Task<int> RunAsync(Interrupts interrupts)
     {
         Forget();
+        _startAnew = false;
+        if (!_console.InIsTerminal) return await TakeLinesAsync(interrupts);
         // Ctrl-C is a key at the prompt, between two keys as well, and a signal only while an answer comes.
         Console.TreatControlCAsInput = true;
         try
@@ -64,16 +69,37 @@ public sealed class ChatLoop(CliContext context, AnswerPrinter printer, string m
         return ExitCodes.Ok;
     }
 
+    /// <summary>Messages piped in, a line each; the first that fails ends it.</summary>
+    private async Task<int> TakeLinesAsync(Interrupts interrupts)
+    {
+        while (await _console.In.ReadLineAsync(interrupts.Token) is { } line)
+        {
+            if (line.Trim() is "/bye" or "/exit" or "/quit") break;
+            if (string.IsNullOrWhiteSpace(line)) continue;
+            _turns.Add(new ChatTurn("user", line));
+            var answer = await printer.PrintAsync(_turns, new TimeLine(), interrupts.Token);
+            if (answer.Interrupted) return ExitCodes.Interrupted;
+            Heard(answer.Text);
+        }
+        return ExitCodes.Ok;
+    }
+
+    private void Heard(string answer)
+    {
+        if (printer.InSession) _turns.Clear();
+        else if (answer.Length > 0) _turns.Add(new ChatTurn("assistant", answer));
+        else _turns.RemoveAt(_turns.Count - 1);
+        _startAnew = false;
+    }
+
     private async Task AnswerAsync(string message, CancellationToken cancellationToken)
     {
         _turns.Add(new ChatTurn("user", message));
         Console.TreatControlCAsInput = false;
         try
         {
-            var answer = await printer.PrintAsync(_turns, new TimeLine(), cancellationToken);
-            // What was said stays said, even when it was cut short.
-            if (answer.Text.Length > 0) _turns.Add(new ChatTurn("assistant", answer.Text));
-            else _turns.RemoveAt(_turns.Count - 1);
+            var answer = await printer.PrintAsync(_turns, new TimeLine(), cancellationToken, _startAnew);
+            Heard(answer.Text); // what was said stays said, even when it was cut short
         }
         catch (StokerException problem)
         {
@@ -126,6 +152,7 @@ public sealed class ChatLoop(CliContext context, AnswerPrinter printer, string m
     private void Forget()
     {
         _turns.Clear();
+        _startAnew = true;
         if (system is not null) _turns.Add(new ChatTurn("system", system));
     }
 }

@@ -19,6 +19,7 @@ public static class CommandLine
         foreach (var version in root.Options.OfType<VersionOption>().ToArray()) root.Options.Remove(version);
         global.AddTo(root);
         root.Add(RunCommand.Create(context, global));
+        root.Add(RunCommand.CreateChat(context, global));
         root.Add(PullCommand.Create(context, global));
         root.Add(FetchCommand.Create(context, global));
         root.Add(VerifyCommands.Verify(context, global));

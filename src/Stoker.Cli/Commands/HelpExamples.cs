@@ -17,6 +17,13 @@ public static class HelpExamples
             "stoker run qwen2.5:0.5b \"Why is the sky blue?\"      # one answer",
             "git diff | stoker run qwen2.5:3b \"Explain this:\" -  # - is standard input",
             "stoker run ./model.gguf --temp 0 --seed 1 -v < prompt.txt",
+            "stoker run qwen2.5:7b --session demo \"And in Spain?\"        # goes on in the kept conversation",
+            "stoker run qwen2.5:7b --ctx 65536 --no-repack --headless   # loads it and leaves",
+        ],
+        ["chat"] =
+        [
+            "stoker chat tiny",
+            "stoker chat qwen2.5:7b --session demo --no-start   # goes on where it was, also after a restart",
         ],
         ["pull"] =
         [

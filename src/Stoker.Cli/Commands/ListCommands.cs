@@ -79,7 +79,7 @@ public static class ListCommands
 
     private static void WriteLoaded(CliContext context, LoadedList list)
     {
-        var table = new Table("NAME", "STATE", "PID", "MEMORY", "CONTEXT", "THREADS", "REQUESTS", "UNLOADS") { RightAligned = new HashSet<int> { 2, 3, 4, 5, 6 } };
+        var table = new Table("NAME", "STATE", "PID", "MEMORY", "CONTEXT", "SLOTS", "KV", "THREADS", "REQUESTS", "UNLOADS") { RightAligned = new HashSet<int> { 2, 3, 4, 5, 7, 8 } };
         foreach (var model in list.Models)
         {
             table.Add(
@@ -88,11 +88,15 @@ public static class ListCommands
                 model.Pid?.ToString(CultureInfo.InvariantCulture) ?? "-",
                 Units.Bytes(model.ReservedBytes),
                 model.ContextTokens.ToString(CultureInfo.InvariantCulture),
+                model.Slots.ToString(CultureInfo.InvariantCulture),
+                model.Kv?.ToString().ToLowerInvariant() ?? "-",
                 model.Threads.ToString(CultureInfo.InvariantCulture),
                 model.Requests.ToString(CultureInfo.InvariantCulture),
                 Unloads(context, model));
         }
         table.Write(context.Console);
+        foreach (var model in list.Models.Where(static model => model.KvReason is not null))
+            context.Console.Note($"{Printable.Short(model.Name)}: KV lies in memory, because {Printable.Short(model.KvReason, 300)}");
     }
 
     private static string Unloads(CliContext context, LoadedModel model)

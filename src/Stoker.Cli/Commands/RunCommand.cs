@@ -24,16 +24,17 @@ public static class RunCommand
         };
         var flags = new RunFlags();
         var command = new Command("run", "Answer a prompt, or chat. Fetches and loads the model when needed.") { model, prompt };
-        flags.AddTo(command);
+        flags.AddTo(command, isChat: false);
         command.SetAction((parsed, _) => CommandRoot.RunAsync(context, async interrupts =>
         {
             var options = flags.Read(parsed);
             var name = ModelArgument.Absolute(parsed.GetValue(model)!, context.Environment);
-            var text = await PromptAsync(context.Console, parsed.GetValue(prompt)!, interrupts.Token);
+            var text = options.Headless ? null : await PromptAsync(context.Console, parsed.GetValue(prompt)!, interrupts.Token);
             using var client = await global.ConnectAsync(parsed, interrupts.Token);
             var time = new TimeLine();
             var installed = await FindOrFetchAsync(context, client, name, options, time, interrupts.Token);
             var printer = new AnswerPrinter(context, client, options with { Template = options.Template with { Model = installed } });
+            if (options.Headless) return await LoadAsync(context, client, printer, installed, interrupts.Token);
             if (text is null) return await new ChatLoop(context, printer, installed, options.System).RunAsync(interrupts);
 
             List<ChatTurn> turns = options.System is { } system ? [new ChatTurn("system", system)] : [];
@@ -42,6 +43,35 @@ public static class RunCommand
             return answer.Interrupted ? ExitCodes.Interrupted : ExitCodes.Ok;
         }));
         return command;
+    }
+
+    /// <summary><c>stoker chat</c>: the chat alone, also with messages piped in, a line each.</summary>
+    public static Command CreateChat(CliContext context, GlobalOptions global)
+    {
+        var model = ModelArgument.One(global, "Which model: tiny, qwen2.5:0.5b, hf:org/repo:Q8_0, ./model.gguf …");
+        var flags = new RunFlags();
+        var command = new Command("chat", "Chat with a model. Fetches and loads it when needed.") { model };
+        flags.AddTo(command, isChat: true);
+        command.SetAction((parsed, _) => CommandRoot.RunAsync(context, async interrupts =>
+        {
+            var options = flags.Read(parsed);
+            var name = ModelArgument.Absolute(parsed.GetValue(model)!, context.Environment);
+            using var client = await global.ConnectAsync(parsed, interrupts.Token);
+            var installed = await FindOrFetchAsync(context, client, name, options, new TimeLine(), interrupts.Token);
+            var printer = new AnswerPrinter(context, client, options with { Template = options.Template with { Model = installed } });
+            return await new ChatLoop(context, printer, installed, options.System).RunAsync(interrupts);
+        }));
+        return command;
+    }
+
+    /// <summary>Loads, says where it is served, and leaves.</summary>
+    private static async Task<int> LoadAsync(CliContext context, DaemonClient client, AnswerPrinter printer, string model, CancellationToken cancellationToken)
+    {
+        await printer.LoadAsync(cancellationToken);
+        var status = await client.StatusAsync(cancellationToken);
+        var where = status.Urls is [var url, ..] ? $"{url}/v1" : status.SocketPath;
+        context.Console.Note($"{Printable.Short(model)} is loaded and served at {where}. `stoker stop` unloads it.");
+        return ExitCodes.Ok;
     }
 
     /// <summary>The prompt, or null for a chat.</summary>

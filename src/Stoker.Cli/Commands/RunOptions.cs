@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Stoker.Core.Errors;
 using Stoker.Core.Settings;
+using Stoker.Engine.Sessions;
 using Stoker.Server.OpenAi.Contracts;
 
 namespace Stoker.Cli.Commands;
@@ -11,6 +12,9 @@ public sealed record RunOptions
     public string? System { get; init; }
     public string? Source { get; init; }
     public bool Verbose { get; init; }
+
+    /// <summary>Load and leave.</summary>
+    public bool Headless { get; init; }
 
     /// <summary>Everything of the request but its messages.</summary>
     public required ChatRequest Template { get; init; }
@@ -29,17 +33,21 @@ public sealed class RunFlags
     private readonly Option<uint?> _seed = new("--seed") { Description = "The same seed, prompt and model give the same answer. [default: random]", HelpName = "number" };
     private readonly Option<int?> _maxTokens = new("--max-tokens", "-n") { Description = "Longest answer, in tokens. [default: to the context's end]", HelpName = "number" };
     private readonly Option<string[]> _stop = new("--stop") { Description = "End the answer before this text; may be given several times.", HelpName = "text" };
-    private readonly Option<int?> _context = new("--ctx") { Description = "Context in tokens. [default: min(trained, 8192)]", HelpName = "number" };
-    private readonly Option<int?> _threads = new("--threads") { Description = "Threads that decode. [default: physical cores]", HelpName = "number" };
+    private readonly Option<string?> _session = new("--session") { Description = "Keep the conversation under this name, across restarts, and go on in it.", HelpName = "name" };
+    private readonly Option<bool> _headless = new("--headless") { Description = "Load the model, leave it running behind the API, and return." };
+    private readonly LoadFlags _load = new();
     private readonly Option<string?> _keepAlive = new("--keep-alive") { Description = "How long the model stays loaded afterwards: 10m, 0, -1 (for ever).", HelpName = "duration" };
     private readonly Option<string?> _grammar = new("--grammar") { Description = "File with a GBNF grammar that the answer follows.", HelpName = "file" };
     private readonly Option<string?> _chatTemplate = new("--chat-template") { Description = "A built-in chat template instead of the model's own, e.g. chatml.", HelpName = "name" };
     private readonly Option<bool> _verbose = new("--verbose", "-v") { Description = "Show what each step took, and tokens per second." };
 
-    public void AddTo(Command command)
+    /// <param name="isChat">Without what makes no sense in a chat.</param>
+    public void AddTo(Command command, bool isChat)
     {
-        Option[] all = [_system, _temperature, _topK, _topP, _minP, _repeatPenalty, _seed, _maxTokens, _stop, _context, _threads, _keepAlive, _grammar, _chatTemplate, _source, _verbose];
+        Option[] all = [_session, _system, _temperature, _topK, _topP, _minP, _repeatPenalty, _seed, _maxTokens, _stop, _keepAlive, _grammar, _chatTemplate, _source, _verbose];
         foreach (var option in all) command.Add(option);
+        if (!isChat) command.Add(_headless);
+        _load.AddTo(command);
     }
 
     /// <exception cref="StokerException">InvalidInput or Io: a number out of range, the keep-alive or the grammar file.</exception>
@@ -48,6 +56,7 @@ public sealed class RunFlags
         System = parsed.GetValue(_system),
         Source = parsed.GetValue(_source),
         Verbose = parsed.GetValue(_verbose),
+        Headless = parsed.GetResult(_headless) is not null && parsed.GetValue(_headless),
         Template = new ChatRequest
         {
             Model = "",
@@ -60,26 +69,21 @@ public sealed class RunFlags
             MinP = parsed.GetValue(_minP),
             RepeatPenalty = parsed.GetValue(_repeatPenalty),
             Seed = parsed.GetValue(_seed),
-            MaxCompletionTokens = Checked(_maxTokens, parsed, 1, int.MaxValue),
+            MaxCompletionTokens = LoadFlags.Checked(_maxTokens, parsed, 1, int.MaxValue),
             Stop = parsed.GetValue(_stop) is { Length: > 0 } stop ? stop : null,
             Grammar = ReadGrammar(parsed.GetValue(_grammar)),
             ChatTemplate = parsed.GetValue(_chatTemplate),
-            Stoker = new StokerExtension
-            {
-                Progress = true,
-                ContextTokens = Checked(_context, parsed, 16, 16 << 20),
-                Threads = Checked(_threads, parsed, 1, 1024),
-                KeepAliveS = ParseKeepAlive(parsed.GetValue(_keepAlive)),
-            },
+            Session = SessionOf(parsed),
+            Append = parsed.GetValue(_session) is not null,
+            Stoker = _load.Read(parsed) with { Progress = true, KeepAliveS = ParseKeepAlive(parsed.GetValue(_keepAlive)) },
         },
     };
 
-    // Told in the words that were typed, not in those of the API.
-    private static int? Checked(Option<int?> option, ParseResult parsed, int least, int most) => parsed.GetValue(option) switch
+    private string? SessionOf(ParseResult parsed) => parsed.GetValue(_session) switch
     {
         null => null,
-        { } value when value >= least && value <= most => value,
-        { } value => throw new StokerException(ErrorKind.InvalidInput, $"{option.Name} takes {least} to {most}, not {value}."),
+        { } name when SessionName.IsId(name) || SessionName.WhyNot(name) is null => name,
+        { } name => throw new StokerException(ErrorKind.InvalidInput, $"--session: '{Printable.Short(name)}' is no session name: {SessionName.WhyNot(name)}."),
     };
 
     private static double? ParseKeepAlive(string? text)

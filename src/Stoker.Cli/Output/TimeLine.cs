@@ -17,6 +17,9 @@ public sealed class TimeLine
 
     public int PromptTokens { get; set; }
 
+    /// <summary>Of the prompt's tokens, those that needed no work.</summary>
+    public int CachedTokens { get; set; }
+
     public uint? Seed { get; set; }
 
     /// <summary>Takes reports in any order; of each step and item the last one counts.</summary>
@@ -42,7 +45,7 @@ public sealed class TimeLine
             parts.Add($"{Name(stage)} {Units.Duration(TimeSpan.FromMilliseconds(ms))}{rate}{remark}");
         }
         if (FirstToken is { } first) parts.Add($"first token {Units.Duration(first)}");
-        if (PromptTokens > 0) parts.Add($"prompt {Units.Count(PromptTokens, "token")}");
+        if (PromptTokens > 0) parts.Add($"prompt {Units.Count(PromptTokens, "token")}{(CachedTokens > 0 ? $", {CachedTokens} kept" : "")}");
         if (GeneratedTokens > 0)
             parts.Add(string.Create(CultureInfo.InvariantCulture, $"answer {Units.Count(GeneratedTokens, "token")}{(TokensPerSecond > 0 ? $", {TokensPerSecond:0.0} tokens/s" : "")}"));
         if (Seed is { } seed) parts.Add(string.Create(CultureInfo.InvariantCulture, $"seed {seed}"));

@@ -44,8 +44,14 @@ internal sealed class Answer : IDisposable
     /// <summary>Sampled and not decoded yet; null while the prompt is.</summary>
     public int? Next { get; private set; }
 
-    /// <summary>The text so far.</summary>
-    public string Text => _told.ToString();
+    /// <summary>In a session: all that was said before this answer.</summary>
+    public IReadOnlyList<ChatMessage> Messages { get; init; } = [];
+
+    /// <summary>In a session: all that was said, this answer as far as it goes among it.</summary>
+    public IReadOnlyList<ChatMessage> MessagesSoFar => _told.Length == 0 ? Messages : [.. Messages, new ChatMessage("assistant", _told.ToString())];
+
+    /// <summary>Cells when the session was saved last.</summary>
+    public int SavedCells { get; set; }
 
     /// <summary>Since when its receiver takes nothing, a timestamp; 0: it does.</summary>
     public long StalledSince { get; set; }
@@ -70,10 +76,15 @@ internal sealed class Answer : IDisposable
         return null;
     }
 
+    /// <summary>The end of its text.</summary>
+    public void Flush()
+    {
+        if (_text.Finish() is { } rest) Tell(rest);
+    }
+
     /// <summary>The end of a whole answer.</summary>
     public void Finish(FinishReason reason)
     {
-        if (_text.Finish() is { } rest) Tell(rest);
         var usage = new GenerationUsage(Prompt.Length, Cached, Generated, _prefillMs, _watch.Elapsed.TotalMilliseconds - _prefillMs) { Seed = Settings.Seed };
         Target.Tell(new GenerationFinished(_text.StopFound is null ? reason : FinishReason.Stop, usage) { StopString = _text.StopFound });
     }

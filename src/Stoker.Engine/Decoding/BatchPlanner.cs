@@ -1,3 +1,5 @@
+using Stoker.Engine.Kv;
+
 namespace Stoker.Engine.Decoding;
 
 /// <summary>What an answer could put into the next decode call.</summary>
@@ -13,11 +15,6 @@ public static class BatchPlanner
 {
     /// <summary>Prompt tokens of a call in which others decode: what their next token waits for.</summary>
     public const int PromptTokensBesideOthers = 128;
-
-    /// <summary>From so many cells on, a call takes no more than <see cref="DeepPromptTokens"/>: the mask's memory is their product.</summary>
-    public const int DeepCells = 16 * 1024;
-
-    public const int DeepPromptTokens = 128;
 
     /// <summary>Tokens for each wish, in their order.</summary>
     /// <param name="turn">Counts calls: of several prompts another one comes first each time.</param>
@@ -37,9 +34,9 @@ public static class BatchPlanner
         {
             var at = (int)(((uint)turn + (uint)i) % (uint)counts.Length);
             if (counts[at] > 0) continue;
-            var most = wishes[at].Cells >= DeepCells ? Math.Min(left, DeepPromptTokens) : left;
-            counts[at] = Math.Min(most, wishes[at].PromptLeft);
-            left -= wishes[at].Cells >= DeepCells ? left : counts[at]; // beside a deep one no other prompt: it would widen the mask again
+            var most = PrefillPlan.TokensAtOnce(wishes[at].Cells, microBatch);
+            counts[at] = Math.Min(Math.Min(most, left), wishes[at].PromptLeft);
+            left = most < microBatch ? 0 : left - counts[at]; // beside a deep one no other prompt: it would widen the mask again
         }
         return counts;
     }

@@ -1,4 +1,5 @@
 using Stoker.Engine.Kv;
+using Stoker.Engine.Protocol;
 using Stoker.Engine.Sessions;
 
 namespace Stoker.Engine.Decoding;
@@ -23,6 +24,12 @@ internal sealed class Conversation(string scope)
     /// <summary>Its files; null where cells lie in memory.</summary>
     public KvChain? Chain { get; set; }
 
+    /// <summary>Held, where it has a name; its files are <see cref="Chain"/> then.</summary>
+    public OpenSession? Session { get; init; }
+
+    /// <summary>A session's text.</summary>
+    public IReadOnlyList<ChatMessage> Messages { get; set; } = [];
+
     /// <summary>While it is outside of a slot: what does not lie in its files.</summary>
     public ReadOnlyMemory<byte> State { get; set; }
 
@@ -40,6 +47,16 @@ internal sealed class Conversation(string scope)
         _points.RemoveAll(other => other.Cells >= point.Cells);
         if (_points.Count == MostPoints) _points.RemoveAt(0);
         _points.Add(point);
+    }
+
+    /// <summary>What it was at this number of cells, or nothing.</summary>
+    public ReadOnlyMemory<byte> StateAt(int cells) => _points.FirstOrDefault(point => point.Cells == cells).State;
+
+    /// <summary>Lets its files go; their cells stay where others, or its name, keep them.</summary>
+    public void CloseFiles()
+    {
+        if (Session is not null) Session.Dispose();
+        else Chain?.Dispose();
     }
 
     /// <summary>Forgets tokens from this one on; their cells are the caller's matter.</summary>

@@ -58,7 +58,8 @@ public static class PrefixChoice
         return count;
     }
 
-    private static int Usable(int common, KeptPrefix candidate, bool canCut)
+    /// <summary>How many of the common cells it can be cut to.</summary>
+    public static int Usable(int common, KeptPrefix candidate, bool canCut)
     {
         if (canCut || common == candidate.Tokens.Count) return common;
         var usable = 0;

@@ -1,3 +1,4 @@
+using System.Text;
 using Stoker.Core.Errors;
 using Stoker.Engine.Protocol;
 using Stoker.Native.Llama;
@@ -17,16 +18,40 @@ internal static class PromptTokens
                 throw new StokerException(ErrorKind.InvalidInput, $"Token {wrong} is outside the model's vocabulary of {size}.");
             return [.. given];
         }
+        return request.Messages is { } messages
+            ? OfChat(model, ChatText(library, model, messages, request.ChatTemplate))
+            : OfText(model, request.Text ?? "");
+    }
+
+    /// <summary>The tokens of a conversation that is kept: its own as far as they are still right.</summary>
+    internal static int[] GoingOn(LlamaLibrary library, LlamaModel model, IReadOnlyList<int> kept, IReadOnlyList<ChatMessage> messages, string? templateName)
+    {
+        var text = ChatText(library, model, messages, templateName);
+        return SessionPrompt.Tokens(
+            kept,
+            OfChat(model, text),
+            Encoding.UTF8.GetBytes(text),
+            token => model.TokenBytes(token, includeControl: true),
+            rest => model.Tokenize(Encoding.UTF8.GetString(rest), addSpecial: false, parseSpecial: true));
+    }
+
+    private static int[] OfText(LlamaModel model, string text)
+    {
         // llama.cpp would end the process.
         if (!model.HasVocabulary) throw new StokerException(ErrorKind.Unsupported, "This model has no vocabulary: only token ids can be its prompt.");
-        var text = request.Messages is { } messages ? ChatText(library, model, messages, request.ChatTemplate) : request.Text ?? "";
-        var tokens = model.Tokenize(text, addSpecial: true, parseSpecial: true);
+        return model.Tokenize(text, addSpecial: true, parseSpecial: true);
+    }
+
+    private static int[] OfChat(LlamaModel model, string text)
+    {
+        var tokens = OfText(model, text);
         // Some templates write the beginning-of-sequence token that the tokenizer adds too.
-        return request.Messages is not null && tokens.Length > 1 && tokens[0] == model.BosToken && tokens[1] == tokens[0] ? tokens[1..] : tokens;
+        return tokens.Length > 1 && tokens[0] == model.BosToken && tokens[1] == tokens[0] ? tokens[1..] : tokens;
     }
 
     private static string ChatText(LlamaLibrary library, LlamaModel model, IReadOnlyList<ChatMessage> messages, string? templateName)
     {
+        if (!model.HasVocabulary) throw new StokerException(ErrorKind.Unsupported, "This model has no vocabulary: only token ids can be its prompt.");
         if (templateName is not null)
         {
             var known = LlamaChat.BuiltInTemplates(library);

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Stoker.Core.Errors;
 using Stoker.Engine.Kv;
 using Stoker.Engine.Protocol;
+using Stoker.Engine.Sessions;
 using Stoker.Native.Libc;
 using Stoker.Native.Llama;
 
@@ -20,11 +21,13 @@ public sealed class RunnerModel : IDisposable
 
     private readonly LlamaModel _model;
     private readonly SlotLoop? _loop;
+    private readonly SessionDesk? _desk;
 
-    private RunnerModel(LlamaModel model, SlotLoop? loop)
+    private RunnerModel(LlamaModel model, SlotLoop? loop, SessionDesk? desk)
     {
         _model = model;
         _loop = loop;
+        _desk = desk;
     }
 
     public required LoadedReport Report { get; init; }
@@ -51,7 +54,9 @@ public sealed class RunnerModel : IDisposable
             var contextTokens = command.VocabularyOnly ? 0 : ContextTokens(command.ContextTokens, model.TrainedContextTokens);
             if (!command.VocabularyOnly) kv = CreateContext(library, model, command, contextTokens, threads);
             cancellationToken.ThrowIfCancellationRequested();
-            return new RunnerModel(model, kv is null ? null : LoopOf(library, model, kv, contextTokens, command, newSeed))
+            var table = kv is null ? null : new SlotTable(kv, command.SessionsFolder);
+            var desk = table is null || command.SessionsFolder is null ? null : DeskOf(library, model, table, command);
+            return new RunnerModel(model, table is null ? null : LoopOf(library, model, table, desk, contextTokens, newSeed), desk)
             {
                 Report = new LoadedReport
                 {
@@ -96,6 +101,10 @@ public sealed class RunnerModel : IDisposable
     /// <summary>One step of all answers. False: every receiver is behind.</summary>
     public bool Step() => _loop?.Step() ?? true;
 
+    /// <summary>Lets sessions go.</summary>
+    /// <exception cref="StokerException">Busy: somebody answers in it.</exception>
+    public void Close(CloseSessionCommand command) => _desk?.Close(command.NameOrId, command.Scope);
+
     public void Dispose()
     {
         _loop?.Dispose();
@@ -125,10 +134,31 @@ public sealed class RunnerModel : IDisposable
         return KvContext.Create(library, model, options with { Slots = fewer });
     }
 
-    private static SlotLoop LoopOf(LlamaLibrary library, LlamaModel model, KvContext kv, int contextTokens, LoadCommand command, Func<uint> newSeed)
+    private static SlotLoop LoopOf(LlamaLibrary library, LlamaModel model, SlotTable table, SessionDesk? desk, int contextTokens, Func<uint> newSeed)
     {
         var bytes = new byte[]?[model.VocabularySize];
-        var slotModel = new SlotModel(library, model, contextTokens, token => bytes[token] ??= model.TokenBytes(token), newSeed);
-        return new SlotLoop(slotModel, new SlotTable(kv, command.SessionsFolder));
+        return new SlotLoop(new SlotModel(library, model, contextTokens, token => bytes[token] ??= model.TokenBytes(token), newSeed), table, desk);
+    }
+
+    private static SessionDesk DeskOf(LlamaLibrary library, LlamaModel model, SlotTable table, LoadCommand command)
+    {
+        var store = new SessionStore(
+            new SessionStoreOptions { Root = command.SessionsFolder!, Sync = command.SyncSessions, QuotaBytes = command.SessionQuotaBytes }, TimeProvider.System);
+        return new SessionDesk(store, IdentityOf(library, model, table.Kv, command), table, model.VocabularySize);
+    }
+
+    private static SessionIdentity IdentityOf(LlamaLibrary library, LlamaModel model, KvContext kv, LoadCommand command)
+    {
+        var architecture = model.Metadata("general.architecture") ?? "";
+        string[] rope = ["rope.freq_base", "rope.dimension_count", "rope.scaling.type", "rope.scaling.factor", "rope.scaling.original_context_length"];
+        return new SessionIdentity
+        {
+            Model = command.ModelName,
+            ModelDigest = command.ModelDigest,
+            Runtime = library.Fingerprint,
+            KvTypes = $"{command.KvType}/{command.KvType}",
+            Rope = string.Join(' ', rope.Select(key => $"{key}={model.Metadata($"{architecture}.{key}") ?? "-"}")),
+            Shape = kv.Layout is { } layout ? $"files of {layout.Regions.Count} rows, {layout.CellBytes} bytes a cell" : $"state of {model.LayerCount} layers",
+        };
     }
 }

@@ -12,7 +12,7 @@ internal sealed record SlotModel(LlamaLibrary Library, LlamaModel Model, int Con
 /// Decodes all answers together: each step is one batch with the next tokens of every answer. They join and leave between steps.
 /// Everything here is of the decode thread.
 /// </summary>
-internal sealed class SlotLoop(SlotModel model, SlotTable table) : IDisposable
+internal sealed class SlotLoop(SlotModel model, SlotTable table, SessionDesk? desk) : IDisposable
 {
     /// <summary>How long a receiver may take nothing before its answer is given up.</summary>
     private static readonly TimeSpan SlowReceiver = TimeSpan.FromSeconds(30);
@@ -51,6 +51,8 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table) : IDisposable
         var parts = new List<(Answer Answer, int Count)>(able.Count);
         for (var i = 0; i < able.Count; i++)
         {
+            if (counts[i] > 1 && counts[i] == able[i].PromptLeft && !table.Kv.CanTruncate) counts[i]--; // a point to return to, before the token whose logits are asked for
+            if (able[i].PromptLeft == 1) table.Mark(able[i].Conversation);
             if (counts[i] > 0 && MakeRoom(able[i], counts[i])) parts.Add((able[i], counts[i]));
         }
         if (parts.Count > 0 && Decode(parts)) Continue(parts);
@@ -68,27 +70,39 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table) : IDisposable
     {
         target.Cancelled.ThrowIfCancellationRequested();
         GenerationChecks.Check(request);
-        var prompt = PromptTokens.Of(model.Library, model.Model, request);
+        var kept = request.Session is { } name ? OpenSession(name, request) : null;
+        var messages = kept is null ? [] : SessionPrompt.Messages(kept.Messages, request.Messages ?? [], request.Append);
+        var prompt = kept is null
+            ? PromptTokens.Of(model.Library, model.Model, request)
+            : PromptTokens.GoingOn(model.Library, model.Model, kept.Tokens, messages, request.ChatTemplate);
         GenerationChecks.CheckFits(prompt.Length, model.ContextTokens, model.Model.TrainedContextTokens);
         var settings = SamplingRules.Resolve(request.Sampling, request.Grammar, model.ContextTokens, model.NewSeed);
         var sampler = LlamaSampler.Create(model.Library, model.Model, settings);
+        Answer? answer = null;
         try
         {
             foreach (var token in prompt.AsSpan()[^Math.Min(prompt.Length, settings.PenaltyLastTokens)..]) sampler.Remember(token);
             // Hashes are compared between runs: what another batch computed has other last bits.
-            var conversation = table.Begin(prompt, request.Scope, reuse: request.ReusePrefix && !request.LogitHashes);
+            var conversation = kept is null ? table.Begin(prompt, request.Scope, reuse: request.ReusePrefix && !request.LogitHashes) : table.GoOn(kept, prompt);
             var limit = Math.Min(request.MaxTokens ?? int.MaxValue, model.ContextTokens - prompt.Length);
-            var answer = new Answer(target, request, prompt, conversation, sampler, settings, limit);
+            answer = new Answer(target, request, prompt, conversation, sampler, settings, limit) { Messages = messages, SavedCells = conversation.Tokens.Count };
             _answers.Add(answer);
             target.Tell(new GenerationStarted(prompt.Length, answer.Cached));
             if (request.Echo) target.Tell(new TokensGenerated(TextOf(prompt), []));
         }
         catch
         {
-            if (_answers.LastOrDefault() is { } begun && begun.Sampler == sampler) Leave(begun);
-            else sampler.Dispose();
+            if (answer is null) sampler.Dispose();
+            else Leave(answer);
             throw;
         }
+    }
+
+    private Conversation OpenSession(string name, GenerationRequest request)
+    {
+        if (request.Messages is null) throw new StokerException(ErrorKind.InvalidInput, "A session is a chat: it takes messages.");
+        if (desk is null) throw new StokerException(ErrorKind.Unsupported, "This runner keeps no sessions: it was given no folder for them.");
+        return desk.Open(name, request.Scope);
     }
 
     /// <summary>Those whom nobody waits for any more, or who have not been listened to for long, leave.</summary>
@@ -126,7 +140,7 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table) : IDisposable
         }
         catch (StokerException error)
         {
-            Fail(answer, error.Kind, error.Message);
+            Fail(answer, error.Kind, error.Message, intact: answer.Conversation.Session is null);
             return false;
         }
     }
@@ -188,7 +202,11 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table) : IDisposable
             }
             if (wasPrompt) answer.PrefillEnded();
             prompted |= wasPrompt && answer.Prompt.Length - answer.Cached >= LongPrompt;
-            Guard(answer, () => Sample(answer, at));
+            Guard(answer, () =>
+            {
+                Sample(answer, at);
+                if (wasPrompt || answer.Conversation.Tokens.Count - answer.SavedCells >= SessionDesk.SnapshotTokens) Save(answer);
+            });
         }
         if (prompted && _answers.All(static answer => answer.PromptLeft == 0)) table.Kv.ReleaseCompute();
     }
@@ -214,9 +232,34 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table) : IDisposable
 
     private void Finish(Answer answer, FinishReason reason)
     {
+        answer.Flush();
+        Save(answer); // before it is said to be over: nobody shall hear of an answer that a restart does not know
         answer.Finish(reason);
         Leave(answer);
         answer.Target.End();
+    }
+
+    private void Save(Answer answer)
+    {
+        if (desk is null || answer.Conversation.Session is null || !_answers.Contains(answer)) return;
+        desk.Save(answer.Conversation, answer.MessagesSoFar, answer.Sampler.State);
+        answer.SavedCells = answer.Conversation.Tokens.Count;
+    }
+
+    /// <summary>What was said before it was broken off is kept too. Where even that fails, the last snapshot stands.</summary>
+    private bool TrySaveBroken(Answer answer)
+    {
+        if (answer.Generated == 0) return true;
+        try
+        {
+            Save(answer);
+            return true;
+        }
+        catch (StokerException error)
+        {
+            Console.Error.WriteLine(error.Message);
+            return false;
+        }
     }
 
     private void Fail(Answer answer, ErrorKind kind, string message, bool intact = true)
@@ -227,8 +270,11 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table) : IDisposable
 
     private void Leave(Answer answer, bool intact = true)
     {
-        if (!_answers.Remove(answer)) return;
+        if (!_answers.Contains(answer)) return;
+        intact = intact && TrySaveBroken(answer);
+        _answers.Remove(answer);
         answer.Dispose();
+        if (intact) table.Mark(answer.Conversation);
         if (intact) table.Release(answer.Conversation);
         else table.Forget(answer.Conversation);
     }
@@ -240,7 +286,8 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table) : IDisposable
     {
         void Fail(ErrorKind kind, string message)
         {
-            if (answer is not null) Leave(answer);
+            // A disk that fails leaves the session at its last snapshot, from where it is opened again.
+            if (answer is not null) Leave(answer, intact: kind is not (ErrorKind.OutOfSpace or ErrorKind.Io));
             target.Fail(kind, message);
         }
         try

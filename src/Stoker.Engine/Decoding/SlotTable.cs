@@ -69,6 +69,35 @@ internal sealed class SlotTable(KvContext kv, string? folder) : IDisposable
         return conversation;
     }
 
+    /// <summary>A session that was opened, as a conversation outside of the slots.</summary>
+    public Conversation Adopt(OpenSession session)
+    {
+        var snapshot = session.Snapshot;
+        var conversation = new Conversation(session.Scope) { Session = session, Chain = session.Chain, State = snapshot.State, Messages = snapshot.Messages };
+        conversation.Tokens.AddRange(snapshot.Tokens);
+        if (!kv.CanTruncate && InFiles && snapshot.Cells > 0) conversation.AddPoint(new KvState(snapshot.Cells, snapshot.State.ToArray()));
+        _kept.Add(conversation);
+        return conversation;
+    }
+
+    /// <summary>Makes a session's conversation keep no more than what the prompt begins with, and answer.</summary>
+    /// <exception cref="StokerException">The cells do not fit this context; or OutOfSpace, Io.</exception>
+    public Conversation GoOn(Conversation conversation, int[] prompt)
+    {
+        var common = PrefixChoice.Common(prompt, conversation.Tokens);
+        // A state in one piece is put into a slot first and cut there.
+        if (!InFiles && conversation.Slot is null && conversation.Tokens.Count > 0) Take(conversation);
+        var cells = PrefixChoice.Usable(common, Describe(conversation), kv.CanTruncate);
+        if (!TryCut(conversation, cells)) TryCut(conversation, 0);
+        return conversation.IsAnswering ? conversation : Take(conversation);
+    }
+
+    /// <summary>Where a model that cannot forget single cells can return to: called between two steps.</summary>
+    public void Mark(Conversation conversation)
+    {
+        if (!kv.CanTruncate && InFiles && conversation.Slot is { } slot) conversation.AddPoint(kv.Capture(slot));
+    }
+
     /// <summary>Nobody answers in it any more; it stays, and another may have to go.</summary>
     public void Release(Conversation conversation)
     {
@@ -92,7 +121,7 @@ internal sealed class SlotTable(KvContext kv, string? folder) : IDisposable
             Empty(slot);
         }
         _kept.Remove(conversation);
-        conversation.Chain?.Dispose();
+        conversation.CloseFiles();
     }
 
     /// <summary>Cuts an idle conversation, or one in its slot between two steps. False: it cannot; it is as before.</summary>
@@ -101,17 +130,22 @@ internal sealed class SlotTable(KvContext kv, string? folder) : IDisposable
         if (cells == conversation.Tokens.Count) return true;
         if (!kv.CanTruncate && cells > 0)
         {
-            if (conversation.Points.FirstOrDefault(point => point.Cells == cells) is not { Cells: > 0 } point) return false;
+            var state = conversation.StateAt(cells);
+            if (state.IsEmpty) return false;
             if (conversation.Slot is not null) Unseat(conversation);
-            conversation.State = point.State;
+            conversation.State = state;
         }
         else if (conversation.Slot is { } slot)
         {
             if (!kv.Truncate(slot, cells)) return false;
         }
-        else if (!InFiles)
+        else if (!InFiles && cells > 0)
         {
             return false; // its state is one piece
+        }
+        else if (cells == 0)
+        {
+            conversation.State = default;
         }
         conversation.Cut(cells);
         OwnAgain(conversation, cells);
@@ -143,13 +177,13 @@ internal sealed class SlotTable(KvContext kv, string? folder) : IDisposable
         foreach (var kept in _kept.ToArray()) Forget(kept);
     }
 
-    private static KeptPrefix Describe(Conversation kept) => new(kept.Tokens, kept.IsAnswering, [.. kept.Points.Select(static point => point.Cells)]);
+    private static KeptPrefix Describe(Conversation kept) => new(kept.Tokens, kept.IsAnswering || kept.Session?.Name is not null, [.. kept.Points.Select(static point => point.Cells)]);
 
     private Conversation Fork(Conversation parent, int cells)
     {
-        var state = cells == parent.Tokens.Count && parent.Slot is { } slot && !kv.CanTruncate ? kv.Capture(slot).State
-            : parent.Points.FirstOrDefault(point => point.Cells == cells) is { Cells: > 0 } point ? point.State
-            : parent.State;
+        var state = kv.CanTruncate ? default
+            : cells == parent.Tokens.Count ? parent.Slot is { } slot ? kv.Capture(slot).State : parent.State
+            : parent.StateAt(cells);
         var child = new Conversation(parent.Scope) { Chain = parent.Chain!.Fork(cells, KvFile.CreateUnnamed(folder!, kv.Layout!), kv.Layout!), State = state };
         child.Tokens.AddRange(parent.Tokens.Take(cells));
         _kept.Add(child);
@@ -159,6 +193,12 @@ internal sealed class SlotTable(KvContext kv, string? folder) : IDisposable
     // What others read must not be overwritten: the conversation becomes a child of its own old file.
     private void OwnAgain(Conversation conversation, int cells)
     {
+        if (conversation.Session is { } session)
+        {
+            if (session.MoveBack(cells, kv.CanTruncate ? default : conversation.StateAt(cells)) && conversation.Slot is { } seat) kv.Remap(seat, session.Chain!);
+            conversation.Chain = session.Chain;
+            return;
+        }
         if (conversation.Chain is not { } chain || (!chain.Own.IsShared && cells >= chain.FirstOwnCell)) return;
         var child = chain.Fork(cells, KvFile.CreateUnnamed(folder!, kv.Layout!), kv.Layout!);
         if (conversation.Slot is { } slot) kv.Remap(slot, child);

@@ -44,6 +44,12 @@ public sealed record GenerationRequest
     /// <summary>Whose conversations it may see: an opaque word that the daemon gives each key. Never shared between two.</summary>
     public string Scope { get; init; } = "";
 
+    /// <summary>The name of a conversation that is kept, or null. With messages only.</summary>
+    public string? Session { get; init; }
+
+    /// <summary>With a session: the messages follow those that it has, instead of being all.</summary>
+    public bool Append { get; init; }
+
     /// <summary>False: nothing that was computed before is used again.</summary>
     public bool ReusePrefix { get; init; } = true;
 }

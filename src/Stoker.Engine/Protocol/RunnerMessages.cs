@@ -14,6 +14,7 @@ public static class RunnerProtocol
     public const ushort Load = FrameKinds.FirstOwn;
     public const ushort Generate = FrameKinds.FirstOwn + 1;
     public const ushort Tokenize = FrameKinds.FirstOwn + 2;
+    public const ushort CloseSession = FrameKinds.FirstOwn + 3;
 
     /// <summary>Runner to daemon; parts of an answer.</summary>
     public const ushort LoadProgress = FrameKinds.FirstOwn + 16;
@@ -51,6 +52,18 @@ public sealed record LoadCommand
     /// <summary>Where conversations lie; null: they have no files.</summary>
     public string? SessionsFolder { get; init; }
 
+    /// <summary>Bytes that all sessions may take, or null: what the disk has.</summary>
+    public long? SessionQuotaBytes { get; init; }
+
+    /// <summary>Snapshots survive the loss of power.</summary>
+    public bool SyncSessions { get; init; }
+
+    /// <summary>The model as the user names it.</summary>
+    public string ModelName { get; init; } = "";
+
+    /// <summary>Digest of the weights, or what stands for it: sessions belong to it.</summary>
+    public string ModelDigest { get; init; } = "";
+
     /// <summary>Only tokenising will be asked: no weights, no context.</summary>
     public bool VocabularyOnly { get; init; }
 }
@@ -84,6 +97,11 @@ public sealed record LoadedReport
 /// <param name="ParseSpecial">Read special tokens written in the text as such.</param>
 public sealed record TokenizeCommand(string Text, bool AddSpecial, bool ParseSpecial);
 
+/// <summary>Lets a session go, so that others can hold it.</summary>
+/// <param name="NameOrId">Null: all that nobody answers in.</param>
+/// <param name="Scope">Null: whoever's it is.</param>
+public sealed record CloseSessionCommand(string? NameOrId, string? Scope);
+
 public sealed record TokenizedReport(IReadOnlyList<int> Tokens);
 
 [JsonSourceGenerationOptions(DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, UseStringEnumConverter = true)]
@@ -92,6 +110,7 @@ public sealed record TokenizedReport(IReadOnlyList<int> Tokens);
 [JsonSerializable(typeof(LoadedReport))]
 [JsonSerializable(typeof(TokenizeCommand))]
 [JsonSerializable(typeof(TokenizedReport))]
+[JsonSerializable(typeof(CloseSessionCommand))]
 [JsonSerializable(typeof(GenerationRequest))]
 [JsonSerializable(typeof(GenerationEvent))]
 public sealed partial class RunnerJson : JsonSerializerContext;

@@ -114,6 +114,16 @@ public sealed class Runner : IAsyncDisposable
         return tokens ?? throw Incomplete();
     }
 
+    /// <summary>Has the process let a session go (null: all that nobody answers in).</summary>
+    /// <exception cref="StokerException">Busy: somebody answers in it. Unavailable: the process is gone, and with it its hold.</exception>
+    public async Task CloseSessionAsync(string? nameOrId, string? scope, CancellationToken cancellationToken)
+    {
+        await foreach (var _ in AskAsync(RunnerProtocol.CloseSession, new CloseSessionCommand(nameOrId, scope), RunnerJson.Default.CloseSessionCommand, cancellationToken))
+        {
+            // only its end
+        }
+    }
+
     /// <summary>Ends the process without asking.</summary>
     public void Kill() => _link.Kill();
 

@@ -1,4 +1,5 @@
 using Stoker.Core.Budget;
+using Stoker.Core.Errors;
 using Stoker.Core.Models;
 using Stoker.Engine.Protocol;
 
@@ -7,6 +8,7 @@ namespace Stoker.Engine.Runners;
 /// <summary>A loaded model: its process, the files it holds and the memory that is set aside for it. Disposing unloads it.</summary>
 public sealed class RunningModel : IAsyncDisposable
 {
+    private static readonly TimeSpan ClosePatience = TimeSpan.FromSeconds(2);
     private readonly IModelHold _files;
     private readonly MemoryLease _memory;
     private int _crashTaken;
@@ -55,8 +57,23 @@ public sealed class RunningModel : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         IsUnloading = true;
+        await CloseSessionsAsync();
         await Runner.DisposeAsync();
         _files.Dispose();
         _memory.Dispose();
+    }
+
+    // Sessions that were closed need no care when they are opened again; those that are not are none the worse for it.
+    private async Task CloseSessionsAsync()
+    {
+        using var patience = new CancellationTokenSource(ClosePatience);
+        try
+        {
+            if (!Runner.Gone.IsCompleted) await Runner.CloseSessionAsync(null, null, patience.Token);
+        }
+        catch (Exception error) when (error is StokerException or OperationCanceledException)
+        {
+            // it is about to end anyway
+        }
     }
 }

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Text;
 using Microsoft.Win32.SafeHandles;
@@ -40,15 +41,21 @@ public sealed unsafe class LlamaSampler : SafeHandleZeroOrMinusOneIsInvalid
 {
     private readonly LlamaModel _model;
     private nint _grammar;
+    private readonly uint _seed;
     private TokenCandidate* _candidates;
+    private long _draws;
 
-    private LlamaSampler(LlamaModel model)
-        : base(ownsHandle: true) => _model = model;
+    private LlamaSampler(LlamaModel model, uint seed)
+        : base(ownsHandle: true)
+    {
+        _model = model;
+        _seed = seed;
+    }
 
     /// <exception cref="LlamaException">Grammar: it does not parse; the message has llama.cpp's reason.</exception>
     public static LlamaSampler Create(LlamaLibrary library, LlamaModel model, SamplerSettings settings)
     {
-        var sampler = new LlamaSampler(model);
+        var sampler = new LlamaSampler(model, settings.Seed);
         var referenced = false;
         model.DangerousAddRef(ref referenced);
         sampler.SetHandle(LlamaNative.llama_sampler_chain_init(LlamaNative.llama_sampler_chain_default_params()));
@@ -65,6 +72,21 @@ public sealed unsafe class LlamaSampler : SafeHandleZeroOrMinusOneIsInvalid
         }
     }
 
+    /// <summary>
+    /// Its random state: the seed, and how often it has drawn (little-endian, 4 and 8 bytes). llama.cpp's generator takes one number a
+    /// draw, so that a new sampler of the same seed that draws as often is in the same state.
+    /// </summary>
+    public byte[] State
+    {
+        get
+        {
+            var state = new byte[12];
+            BinaryPrimitives.WriteUInt32LittleEndian(state, _seed);
+            BinaryPrimitives.WriteInt64LittleEndian(state.AsSpan(4), _draws);
+            return state;
+        }
+    }
+
     /// <summary>Draws the next token from the logits of the batch's i-th token and takes note of it.</summary>
     /// <exception cref="LlamaException">GrammarDeadEnd: the grammar allows no token any more.</exception>
     public int Sample(LlamaContext context, int batchIndex)
@@ -72,6 +94,7 @@ public sealed unsafe class LlamaSampler : SafeHandleZeroOrMinusOneIsInvalid
         if (_grammar == 0)
         {
             ObjectDisposedException.ThrowIf(IsClosed, this);
+            _draws++;
             return LlamaNative.llama_sampler_sample(handle, context, batchIndex);
         }
         // Drawing first and asking the grammar about that one token spares a walk over the whole vocabulary nearly always.
@@ -137,6 +160,7 @@ public sealed unsafe class LlamaSampler : SafeHandleZeroOrMinusOneIsInvalid
 
     private int Draw(ReadOnlySpan<float> logits, bool constrain)
     {
+        _draws++;
         for (var i = 0; i < logits.Length; i++) _candidates[i] = new TokenCandidate { Id = i, Logit = logits[i] };
         var all = new TokenCandidates { Items = _candidates, Count = (nuint)logits.Length, Selected = -1 };
         if (constrain)

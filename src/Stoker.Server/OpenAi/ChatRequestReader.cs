@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using Stoker.Core.Errors;
 using Stoker.Engine.Protocol;
+using Stoker.Engine.Sessions;
 using Stoker.Server.Http;
 
 namespace Stoker.Server.OpenAi;
@@ -33,6 +34,8 @@ internal static class ChatRequestReader
                 Grammar = SharedFields.Grammar(fields),
                 LogProbs = LogProbs(fields, extension.LogitHashes),
                 IgnoreEos = extension.IgnoreEos,
+                Session = Session(fields),
+                Append = fields.Flag("append"),
                 ReusePrefix = fields.Find("cache_prompt") is null || fields.Flag("cache_prompt"),
                 LogitHashes = extension.LogitHashes,
             },
@@ -108,6 +111,14 @@ internal static class ChatRequestReader
             });
         }
         return text.ToString();
+    }
+
+    private static string? Session(JsonFields fields)
+    {
+        var name = fields.Text("session", SessionName.MaxLength);
+        if (name is { Length: 0 }) name = null;
+        if (name is null && fields.Flag("append")) throw fields.Wrong("append", "needs a 'session' whose messages these follow");
+        return name is not null && !SessionName.IsId(name) && SessionName.WhyNot(name) is { } reason ? throw fields.Wrong("session", $"is no session name: {reason}") : name;
     }
 
     /// <summary>A name of libllama's list, never a template itself: those of strangers are not run.</summary>

@@ -20,12 +20,13 @@ internal sealed record GenerationCall
     public GenerationContext ContextFor(CallerTrust trust, string scope, IProgress<Core.Progress.StageProgress> progress)
     {
         var load = Extension.Load;
-        if (trust == CallerTrust.Network && (load is not null || Extension.KeepAliveS is not null))
+        if (trust == CallerTrust.Network && (load is not null || Extension.LoadOnly || Extension.KeepAliveS is not null))
             throw new StokerException(ErrorKind.Forbidden, "'stoker.context_tokens', 'stoker.threads' and what else says how a model is loaded or kept are for callers on the daemon's Unix socket.");
         return new GenerationContext(trust, progress)
         {
             Scope = scope,
             Load = load,
+            LoadOnly = Extension.LoadOnly,
             KeepAlive = Extension.KeepAliveS is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
         };
     }

@@ -89,6 +89,7 @@ internal static class SharedFields
             GpuLayers = (int?)stoker.Integer("gpu_layers", 0, 100_000),
             KeepAliveS = stoker.Number("keep_alive_s", -TenYearsS, TenYearsS),
             LogitHashes = stoker.Flag("logit_hashes"),
+            LoadOnly = stoker.Flag("load_only"),
             IgnoreEos = stoker.Flag("ignore_eos"),
         };
     }

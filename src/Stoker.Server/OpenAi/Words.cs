@@ -29,7 +29,7 @@ internal static class Words
 
     public static Timings TimingsOf(GenerationUsage usage) => new()
     {
-        PromptN = usage.PromptTokens,
+        PromptN = usage.PromptTokens - usage.CachedTokens,
         CacheN = usage.CachedTokens,
         PromptMs = usage.PrefillMs,
         PredictedN = usage.GeneratedTokens,

@@ -79,6 +79,10 @@ public sealed record StokerExtension
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool LogitHashes { get; init; }
 
+    /// <summary>The model is loaded, and nothing answered.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool LoadOnly { get; init; }
+
     /// <summary>An end-of-generation token does not end the answer (benchmarks).</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool IgnoreEos { get; init; }

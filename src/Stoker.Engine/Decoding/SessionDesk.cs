@@ -1,0 +1,65 @@
+using Stoker.Core.Errors;
+using Stoker.Engine.Kv;
+using Stoker.Engine.Protocol;
+using Stoker.Engine.Sessions;
+
+namespace Stoker.Engine.Decoding;
+
+/// <summary>
+/// Named conversations: opens them for an answer and saves them as it goes on. One that is open here stays so, in its slot or
+/// beside, until it is asked for by somebody else or room is needed. Of the decode thread alone.
+/// </summary>
+internal sealed class SessionDesk(SessionStore store, SessionIdentity identity, SlotTable table, int vocabularySize)
+{
+    /// <summary>Tokens between two snapshots of one answer.</summary>
+    public const int SnapshotTokens = 256;
+
+    /// <summary>The conversation of that name; a new one where there is none.</summary>
+    /// <exception cref="StokerException">Busy: somebody answers in it, or another process holds it. Conflict: it belongs to another model. Corrupt, InvalidInput.</exception>
+    public Conversation Open(string name, string scope)
+    {
+        if (Find(name, scope) is { } kept)
+            return kept.IsAnswering ? throw Busy(name) : kept;
+        SessionName.Check(name);
+        var layout = table.Kv.Layout;
+        var session = store.Find(name, scope) is null ? store.Create(name, scope, identity, layout) : store.Open(name, scope, identity, layout);
+        try
+        {
+            var snapshot = session.Snapshot;
+            if (snapshot.Tokens.Any(token => token < 0 || token >= vocabularySize))
+                throw new StokerException(ErrorKind.Corrupt, $"Session {name} holds tokens that its model does not have: it is damaged. Remove it (stoker sessions rm {name}), or import it again.");
+            return table.Adopt(session);
+        }
+        catch
+        {
+            session.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Makes the conversation as it is now the one that a restart finds.</summary>
+    public void Save(Conversation conversation, IReadOnlyList<ChatMessage> messages, byte[] samplerState)
+    {
+        if (conversation.Session is not { } session) return;
+        var state = conversation.Slot is { } slot ? table.Kv.Capture(slot).State : conversation.State;
+        session.Save(new SessionSnapshot { Tokens = [.. conversation.Tokens], State = state, SamplerState = samplerState, Messages = messages });
+        conversation.Messages = messages;
+    }
+
+    /// <summary>Closes a session, so that others can hold it. Not open here: nothing to do.</summary>
+    /// <param name="nameOrId">Null: all that nobody answers in.</param>
+    /// <exception cref="StokerException">Busy: somebody answers in it.</exception>
+    public void Close(string? nameOrId, string? scope)
+    {
+        foreach (var kept in table.Kept.Where(kept => kept.Session is { } open && (nameOrId is null || open.Id == nameOrId || (open.Name == nameOrId && (scope is null || scope == open.Scope)))).ToArray())
+        {
+            if (!kept.IsAnswering) table.Forget(kept);
+            else if (nameOrId is not null) throw Busy(nameOrId);
+        }
+    }
+
+    private Conversation? Find(string name, string scope) =>
+        table.Kept.FirstOrDefault(kept => kept.Scope == scope && kept.Session is { } open && (open.Name == name || open.Id == name));
+
+    private static StokerException Busy(string name) => new(ErrorKind.Busy, $"Session {name} is answering just now: wait for its end, or stop it.") { RetryAfter = TimeSpan.FromSeconds(2) };
+}

@@ -1,0 +1,158 @@
+using Stoker.Core.Errors;
+using Stoker.Engine.Protocol;
+using Stoker.Engine.Runners;
+using Stoker.Native.Libc;
+
+namespace Stoker.Tests.Engine.Runners;
+
+/// <summary>Named conversations through real runner processes: they go on where they were, whatever happened in between.</summary>
+public sealed class RunnerSessionTests : IDisposable
+{
+    private const int Answer = 40;
+
+    private readonly TempFolder _folder = new();
+    private readonly CancellationToken _cancellation = TestContext.Current.CancellationToken;
+
+    public void Dispose() => _folder.Dispose();
+
+    [Theory]
+    [InlineData("tiny", KvMode.Ssd)]
+    [InlineData("tiny", KvMode.Ram)]
+    [InlineData("gemma3t", KvMode.Ssd)]
+    [InlineData("lfm2t", KvMode.Ssd)]
+    [InlineData("granitet", KvMode.Ssd)]
+    public async Task GoingOnAfterAKill_ComputesWhatNeverStoppedDoes(string shape, KvMode kv)
+    {
+        var whole = await LoadedAsync(shape, kv, "whole");
+        await SayAsync(whole, "The first message, long enough to matter.");
+        var expected = await SayAsync(whole, "And the second one.");
+        await whole.DisposeAsync();
+
+        var first = await LoadedAsync(shape, kv, "cut");
+        await SayAsync(first, "The first message, long enough to matter.");
+        OwnProcess.Signal(first.ProcessId, UnixSignal.Kill);
+        await first.Gone;
+        await first.DisposeAsync();
+        await using var second = await LoadedAsync(shape, kv, "cut");
+        var got = await SayAsync(second, "And the second one.");
+
+        Assert.Equal(expected.Usage.CachedTokens, got.Usage.CachedTokens);
+        Assert.InRange(got.Usage.CachedTokens, 40, got.Usage.PromptTokens - 1);
+        Assert.Equal(expected.Hashes, got.Hashes);
+    }
+
+    [Fact]
+    public async Task KilledInTheMiddleOfAnAnswer_GoesOnAtItsLastSnapshot()
+    {
+        var first = await LoadedAsync("tiny", KvMode.Ssd, "cut");
+        await SayAsync(first, "The first message.");
+        var tokens = 0;
+        await Assert.ThrowsAsync<StokerException>(async () =>
+        {
+            await foreach (var told in first.GenerateAsync(Request("More, and much of it.") with { MaxTokens = 2000 }, _cancellation))
+            {
+                if (told is TokensGenerated && ++tokens == 300) OwnProcess.Signal(first.ProcessId, UnixSignal.Kill);
+            }
+        });
+        await first.DisposeAsync();
+        await using var second = await LoadedAsync("tiny", KvMode.Ssd, "cut");
+        var got = await SayAsync(second, "Still there?");
+        Assert.True(got.Usage.CachedTokens > 256, $"{got.Usage.CachedTokens} cells were kept of an answer of more than 300 tokens");
+    }
+
+    [Theory]
+    [InlineData("tiny")]
+    [InlineData("granitet")]
+    public async Task Edit_MovesBack_AndComputesWhatANewConversationDoes(string shape)
+    {
+        await using var runner = await LoadedAsync(shape, KvMode.Ssd, "edit");
+        ChatMessage opening = new("user", "An opening that stays as it is, and is long enough to be worth keeping.");
+        await SayAsync(runner, Request("") with { Append = false, Messages = [opening] });
+        var edited = Request("") with { Append = false, Messages = [opening, new ChatMessage("assistant", "Something else."), new ChatMessage("user", "Go on.")] };
+        var got = await SayAsync(runner, edited);
+        var fresh = await SayAsync(runner, edited with { Session = null });
+        if (shape == "tiny") Assert.True(got.Usage.CachedTokens > 16);
+        Assert.Equal(got.Usage.PromptTokens, fresh.Usage.PromptTokens);
+        Assert.Equal(fresh.FirstLogProb, got.FirstLogProb, 0.02);
+
+        OwnProcess.Signal(runner.ProcessId, UnixSignal.Kill);
+        await using var again = await LoadedAsync(shape, KvMode.Ssd, "edit");
+        Assert.True((await SayAsync(again, "And then?")).Usage.CachedTokens > 40);
+    }
+
+    [Fact]
+    public async Task Session_IsItsScopesAlone_AnswersOnce_AndIsLetGo()
+    {
+        await using var runner = await LoadedAsync("tiny", KvMode.Ssd, "scope");
+        await SayAsync(runner, "A secret of somebody.");
+        Assert.Equal(0, (await SayAsync(runner, Request("A secret of somebody.") with { Scope = "other" })).Usage.CachedTokens);
+
+        var entered = new TaskCompletionSource();
+        using var cancel = CancellationTokenSource.CreateLinkedTokenSource(_cancellation);
+        var answering = Task.Run(async () =>
+        {
+            await foreach (var told in runner.GenerateAsync(Request("Go on for long.") with { MaxTokens = null }, cancel.Token))
+            {
+                if (told is TokensGenerated) entered.TrySetResult();
+            }
+        }, _cancellation);
+        await entered.Task.WaitAsync(_cancellation);
+        Assert.Equal(ErrorKind.Busy, (await Assert.ThrowsAsync<StokerException>(() => SayAsync(runner, "Me too."))).Kind);
+        Assert.Equal(ErrorKind.Busy, (await Assert.ThrowsAsync<StokerException>(() => runner.CloseSessionAsync("s", "", _cancellation))).Kind);
+        await cancel.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => answering);
+
+        await using var other = await LoadedAsync("tiny", KvMode.Ssd, "scope");
+        Assert.Equal(ErrorKind.Busy, (await Assert.ThrowsAsync<StokerException>(() => SayAsync(other, "Mine?"))).Kind);
+        await runner.CloseSessionAsync("s", "", _cancellation);
+        Assert.True((await SayAsync(other, "Mine now.")).Usage.CachedTokens > 40);
+    }
+
+    private Task<Said> SayAsync(Runner runner, string message) => SayAsync(runner, Request(message));
+
+    private async Task<Said> SayAsync(Runner runner, GenerationRequest request)
+    {
+        var tokens = new List<TokenSample>();
+        GenerationUsage? usage = null;
+        await foreach (var told in runner.GenerateAsync(request, _cancellation))
+        {
+            if (told is TokensGenerated generated) tokens.AddRange(generated.Tokens);
+            if (told is GenerationFinished finished) usage = finished.Usage;
+        }
+        return new Said(usage!, [.. tokens.Select(static token => token.LogitHash!.Value)], tokens[0].LogProb!.Value);
+    }
+
+    private static GenerationRequest Request(string message) => new()
+    {
+        Messages = [new ChatMessage("user", message)],
+        ChatTemplate = "chatml",
+        Session = "s",
+        Append = true,
+        MaxTokens = Answer,
+        IgnoreEos = true,
+        LogitHashes = true,
+        LogProbs = 0,
+        Sampling = new SamplingOptions { Temperature = 1, Seed = 5 },
+    };
+
+    private async Task<Runner> LoadedAsync(string shape, KvMode kv, string sessions)
+    {
+        var runner = await Runner.StartAsync(TestModels.Start(_folder), null, TimeProvider.System, _cancellation);
+        var command = new LoadCommand
+        {
+            Paths = [TestModels.OfShape(shape)],
+            ContextTokens = 4096,
+            Threads = 1,
+            Slots = 2,
+            Kv = kv,
+            SessionsFolder = _folder.File(sessions),
+            ModelName = shape,
+            ModelDigest = $"test:{shape}",
+        };
+        var report = await runner.LoadAsync(command, null, _cancellation);
+        Assert.Equal(kv, report.KvMode);
+        return runner;
+    }
+
+    private sealed record Said(GenerationUsage Usage, IReadOnlyList<ulong> Hashes, float FirstLogProb);
+}
