@@ -35,11 +35,6 @@ public interface IInferenceEngine
     /// <summary>Loaded and loading models.</summary>
     IReadOnlyList<LoadedModel> ListLoaded();
 
-    /// <summary>Has whatever is loaded let a session go, so that it can be changed. Nothing holds it: nothing happens.</summary>
-    /// <param name="scope">Null: whoever's it is.</param>
-    /// <exception cref="Core.Errors.StokerException">Busy: somebody answers in it.</exception>
-    Task ReleaseSessionAsync(string nameOrId, string? scope, CancellationToken cancellationToken);
-
     /// <summary>Unloads a model after its running answer (null: all). False when it was not loaded.</summary>
     Task<bool> UnloadAsync(string? model, CancellationToken cancellationToken);
 }

@@ -11,7 +11,7 @@ using Stoker.Engine.Runners;
 namespace Stoker.Engine;
 
 /// <summary>Composes supply, loader and pool into what the APIs see. Dispose it to end the runner.</summary>
-public sealed class InferenceEngine : IInferenceEngine, IAsyncDisposable
+public sealed class InferenceEngine : IInferenceEngine, ISessionHolders, IAsyncDisposable
 {
     private readonly IModelSource _source;
     private readonly RunnerPool _pool;
@@ -87,11 +87,11 @@ public sealed class InferenceEngine : IInferenceEngine, IAsyncDisposable
 
     public IReadOnlyList<LoadedModel> ListLoaded() => _pool.List();
 
-    public async Task ReleaseSessionAsync(string nameOrId, string? scope, CancellationToken cancellationToken)
+    public async Task ReleaseAsync(string sessionId, CancellationToken cancellationToken)
     {
         try
         {
-            if (_pool.Current is { } current) await current.Runner.CloseSessionAsync(nameOrId, scope, cancellationToken);
+            if (_pool.Current is { } current) await current.Runner.CloseSessionAsync(sessionId, null, cancellationToken);
         }
         catch (StokerException error) when (error.Kind == ErrorKind.Unavailable)
         {

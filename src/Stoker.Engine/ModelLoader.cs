@@ -8,6 +8,7 @@ using Stoker.Core.Progress;
 using Stoker.Engine.Chat;
 using Stoker.Engine.Protocol;
 using Stoker.Engine.Runners;
+using Stoker.Native.Libc;
 using Stoker.Native.Llama;
 
 namespace Stoker.Engine;
@@ -97,10 +98,11 @@ public sealed class ModelLoader(IModelSource source, RunnerPool pool, MemoryLedg
             Action<string>? log = pool.Options.Log is { } told ? line => told(manifest.Name, line) : null;
             runner = await Runner.StartAsync(pool.Options.Start, log, time, cancellationToken);
             var command = CommandOf(manifest, identity, files, options, room);
+            var cached = await Task.Run(() => CachedShare(files.WeightPaths, model.SizeBytes), cancellationToken);
             var report = await runner.LoadAsync(command, fraction => step.Progress((long)(fraction * model.SizeBytes), model.SizeBytes), cancellationToken);
             await runner.WarmAsync(cancellationToken);
             memory.MarkAllocated(room.Actual(report));
-            step.Done(model.SizeBytes, StartNote(report));
+            step.Done(model.SizeBytes, StartNote(report, cached));
             return new RunningModel(manifest, identity, options, runner, report, files, memory);
         }
         catch (Exception error)
@@ -114,11 +116,19 @@ public sealed class ModelLoader(IModelSource source, RunnerPool pool, MemoryLedg
         }
     }
 
-    private static string StartNote(LoadedReport report)
+    /// <summary>How much of the weights need not be read from the disk, 0 to 1; null: the kernel does not say.</summary>
+    private static double? CachedShare(IReadOnlyList<string> paths, long sizeBytes)
+    {
+        var cached = paths.Select(PageCache.ResidentBytes).ToArray();
+        return sizeBytes == 0 || cached.Contains(null) ? null : Math.Min(1, (double)cached.Sum(static bytes => bytes!.Value) / sizeBytes);
+    }
+
+    private static string StartNote(LoadedReport report, double? cached)
     {
         static string Count(int count, string word) => count == 1 ? $"1 {word}" : $"{count} {word}s";
         var where = report.KvMode == KvMode.Ssd ? "files" : report.KvReason is { } why ? $"memory: {why}" : "memory";
-        return $"context {report.ContextTokens} in {Count(report.Slots, "slot")}, KV in {where}, {Count(report.Threads, "thread")}";
+        var pages = cached switch { null => "", >= 0.99 => "warm pages, ", <= 0.01 => "cold pages, ", { } share => $"{share * 100:0} % of the pages warm, " };
+        return $"{pages}context {report.ContextTokens} in {Count(report.Slots, "slot")}, KV in {where}, {Count(report.Threads, "thread")}";
     }
 
     /// <summary>One word for the weights, or null: not all of them are known by their content.</summary>

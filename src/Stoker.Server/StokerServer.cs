@@ -181,6 +181,7 @@ public sealed class StokerServer : IAsyncDisposable
             Load = LoadWords.Of(options),
             SessionsFolder = start.Paths.Sessions,
             SyncSessions = options.Durability == "fsync",
+            SessionQuotaBytes = options.SessionsQuotaBytes,
             Log = _runnerLog.Write,
         };
         return new InferenceEngine(new SuppliedModels(_supply), new MemoryLedger(new SystemMemoryGauge()), pool, start.Time);

@@ -24,17 +24,17 @@ public static class BenchCommand
         var model = ModelArgument.One(global, "Which installed model.");
         var fill = new Option<int>("--fill") { Description = "Tokens of the long prompt, which is really computed.", HelpName = "number", DefaultValueFactory = static _ => 2048 };
         var tokens = new Option<int>("--tokens", "-n") { Description = "Tokens of each answer.", HelpName = "number", DefaultValueFactory = static _ => 32 };
-        var size = new Option<int?>("--ctx") { Description = "Context in tokens. [default: as the model is loaded, else min(trained, 8192)]", HelpName = "number" };
-        var threads = new Option<int?>("--threads") { Description = "Threads that decode. [default: physical cores]", HelpName = "number" };
+        var load = new LoadFlags();
         var json = ListCommands.JsonFlag();
-        var command = new Command("model", "Tokens a second, time to the first token and memory of a model, nearly empty and filled.") { model, fill, tokens, size, threads, json };
+        var command = new Command("model", "Tokens a second, time to the first token and memory of a model, nearly empty and filled.") { model, fill, tokens, json };
+        load.AddTo(command);
         command.SetAction((parsed, _) => CommandRoot.RunAsync(context, async interrupts =>
         {
             var name = ModelArgument.Absolute(parsed.GetValue(model)!, context.Environment);
             if (parsed.GetValue(fill) < 64 || parsed.GetValue(tokens) < 2) throw new StokerException(ErrorKind.InvalidInput, "--fill takes 64 or more, --tokens 2 or more.");
             using var client = await global.ConnectAsync(parsed, interrupts.Token);
             if (await client.TryShowAsync(name, interrupts.Token) is not { } installed) throw new StokerException(ErrorKind.NotFound, $"{Printable.Short(name)} is not installed: stoker pull {Printable.Short(name)}");
-            var options = new StokerExtension { IgnoreEos = true, Progress = true, ContextTokens = parsed.GetValue(size), Threads = parsed.GetValue(threads) };
+            var options = load.Read(parsed) with { IgnoreEos = true, Progress = true };
             var report = await new ModelBench(context, client, installed.Summary.Name, options, parsed.GetValue(tokens)).RunAsync(parsed.GetValue(fill), interrupts.Token);
             if (parsed.GetValue(json)) context.Console.Out.WriteLine(JsonSerializer.Serialize(report, BenchJson.Default.ModelBenchReport));
             else Write(context.Console, report);

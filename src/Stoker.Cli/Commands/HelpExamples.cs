@@ -67,7 +67,7 @@ public static class HelpExamples
         ["config"] = ["stoker config show", "stoker config set port 8080", "stoker config set sources ollama huggingface"],
         ["set"] = ["stoker config set keep_alive 30m", "stoker config set allow_origins https://chat.example"],
         ["bench"] = ["stoker bench model qwen2.5:0.5b"],
-        ["model"] = ["stoker bench model qwen2.5:0.5b --ctx 16384 --fill 8192"],
+        ["model"] = ["stoker bench model qwen2.5:7b --ctx 65536 --fill 16000 --no-repack"],
         ["completion"] =
         [
             "stoker completion bash > ~/.local/share/bash-completion/completions/stoker",

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using Stoker.Core.Errors;
 using Stoker.Core.Settings;
-using Stoker.Engine;
 using Stoker.Server.OpenAi.Contracts;
 
 namespace Stoker.Cli.Commands;

@@ -45,10 +45,11 @@ public sealed class TimeLine
             parts.Add($"{Name(stage)} {Units.Duration(TimeSpan.FromMilliseconds(ms))}{rate}{remark}");
         }
         if (FirstToken is { } first) parts.Add($"first token {Units.Duration(first)}");
-        if (PromptTokens > 0) parts.Add($"prompt {Units.Count(PromptTokens, "token")}{(CachedTokens > 0 ? $", {CachedTokens} kept" : "")}");
+        if (PromptTokens > 0) parts.Add($"prompt {Units.Count(PromptTokens, "token")}");
         if (GeneratedTokens > 0)
             parts.Add(string.Create(CultureInfo.InvariantCulture, $"answer {Units.Count(GeneratedTokens, "token")}{(TokensPerSecond > 0 ? $", {TokensPerSecond:0.0} tokens/s" : "")}"));
         if (Seed is { } seed) parts.Add(string.Create(CultureInfo.InvariantCulture, $"seed {seed}"));
+        if (CachedTokens > 0) parts.Add($"{Units.Count(CachedTokens, "token")} kept");
         return string.Join(" | ", parts);
     }
 

@@ -29,7 +29,7 @@ public readonly record struct PrefixPlan(PrefixUse Use, int Index, int Cells);
 public static class PrefixChoice
 {
     /// <summary>Shorter beginnings are decoded again: that is over before anybody notices.</summary>
-    public const int LeastCells = 16;
+    public const int LeastCells = 32;
 
     /// <param name="kept">The latest used first; of equals the first wins.</param>
     /// <param name="canCut">Cells from anywhere on can be forgotten.</param>

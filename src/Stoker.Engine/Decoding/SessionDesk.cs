@@ -1,5 +1,4 @@
 using Stoker.Core.Errors;
-using Stoker.Engine.Kv;
 using Stoker.Engine.Protocol;
 using Stoker.Engine.Sessions;
 

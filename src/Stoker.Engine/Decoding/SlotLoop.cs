@@ -82,8 +82,8 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table, SessionDesk? de
         try
         {
             foreach (var token in prompt.AsSpan()[^Math.Min(prompt.Length, settings.PenaltyLastTokens)..]) sampler.Remember(token);
-            // Hashes are compared between runs: what another batch computed has other last bits.
-            var conversation = kept is null ? table.Begin(prompt, request.Scope, reuse: request.ReusePrefix && !request.LogitHashes) : table.GoOn(kept, prompt);
+            var reuse = request.ReusePrefix ?? (!request.LogitHashes && (request.Sampling.Seed is null || settings.Temperature == 0));
+            var conversation = kept is null ? table.Begin(prompt, request.Scope, reuse) : table.GoOn(kept, prompt);
             var limit = Math.Min(request.MaxTokens ?? int.MaxValue, model.ContextTokens - prompt.Length);
             answer = new Answer(target, request, prompt, conversation, sampler, settings, limit) { Messages = messages, SavedCells = conversation.Tokens.Count };
             _answers.Add(answer);

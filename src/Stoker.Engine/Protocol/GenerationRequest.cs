@@ -50,6 +50,9 @@ public sealed record GenerationRequest
     /// <summary>With a session: the messages follow those that it has, instead of being all.</summary>
     public bool Append { get; init; }
 
-    /// <summary>False: nothing that was computed before is used again.</summary>
-    public bool ReusePrefix { get; init; } = true;
+    /// <summary>
+    /// Whether what was computed before is used again. Null: as far as nobody can tell. The last bits of a sum depend on what is
+    /// computed together, so that a seed which is drawn with would no longer always give the same answer.
+    /// </summary>
+    public bool? ReusePrefix { get; init; }
 }

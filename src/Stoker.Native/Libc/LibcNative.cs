@@ -108,6 +108,10 @@ internal static unsafe partial class LibcNative
     [LibraryImport(Libc, SetLastError = true)]
     internal static partial int madvise(nint addr, nuint length, int advice);
 
+    // int mincore(void *addr, size_t length, unsigned char *vec);
+    [LibraryImport(Libc, SetLastError = true)]
+    internal static partial int mincore(nint addr, nuint length, byte* vec);
+
     // int statfs(const char *path, struct statfs *buf);
     [LibraryImport(Libc, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int statfs(string path, StatFs* buf);

@@ -36,7 +36,7 @@ internal static class ChatRequestReader
                 IgnoreEos = extension.IgnoreEos,
                 Session = Session(fields),
                 Append = fields.Flag("append"),
-                ReusePrefix = fields.Find("cache_prompt") is null || fields.Flag("cache_prompt"),
+                ReusePrefix = fields.Has("cache_prompt") ? fields.Flag("cache_prompt") : null,
                 LogitHashes = extension.LogitHashes,
             },
         };

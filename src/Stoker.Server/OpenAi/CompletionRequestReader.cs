@@ -34,7 +34,7 @@ internal static class CompletionRequestReader
                 LogProbs = logProbs ?? (extension.LogitHashes ? 0 : null),
                 Echo = echo,
                 IgnoreEos = extension.IgnoreEos,
-                ReusePrefix = fields.Find("cache_prompt") is null || fields.Flag("cache_prompt"),
+                ReusePrefix = fields.Has("cache_prompt") ? fields.Flag("cache_prompt") : null,
                 LogitHashes = extension.LogitHashes,
             },
         };

@@ -104,8 +104,6 @@ internal sealed class FakeEngine : IInferenceEngine
 
     public IReadOnlyList<LoadedModel> ListLoaded() => Loaded;
 
-    public Task ReleaseSessionAsync(string nameOrId, string? scope, CancellationToken cancellationToken) => Task.CompletedTask;
-
     public Task<bool> UnloadAsync(string? model, CancellationToken cancellationToken)
     {
         Unloaded = model ?? "*";

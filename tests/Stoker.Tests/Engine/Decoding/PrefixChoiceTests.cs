@@ -11,7 +11,7 @@ public sealed class PrefixChoiceTests
     private static PrefixPlan Choose(int[] prompt, KeptPrefix[] kept, bool canCut = true, bool canFork = true) => PrefixChoice.Choose(prompt, kept, canCut, canFork);
 
     [Fact]
-    public void Choose_TheLongestWins() => Assert.Equal(new PrefixPlan(PrefixUse.Continue, 1, 60), Choose(Tokens(100), [Kept(30), Kept(60), Kept(40)]));
+    public void Choose_TheLongestWins() => Assert.Equal(new PrefixPlan(PrefixUse.Continue, 1, 60), Choose(Tokens(100), [Kept(35), Kept(60), Kept(40)]));
 
     [Fact]
     public void Choose_ItsOwnContinuation_BeatsACopyOfTheSameLength() =>
@@ -24,7 +24,7 @@ public sealed class PrefixChoiceTests
     public void Choose_MoreThanIsWanted_WithoutCopies_IsCutWhenMostOfItStays()
     {
         Assert.Equal(new PrefixPlan(PrefixUse.Continue, 0, 50), Choose([.. Tokens(50), -1, -2], [Kept(80)], canFork: false));
-        Assert.Equal(PrefixUse.None, Choose([.. Tokens(20), -1, -2], [Kept(80)], canFork: false).Use);
+        Assert.Equal(PrefixUse.None, Choose([.. Tokens(36), -1, -2], [Kept(80)], canFork: false).Use);
     }
 
     [Fact]
@@ -43,8 +43,8 @@ public sealed class PrefixChoiceTests
     [Fact]
     public void Choose_StateThatCannotBeCut_ContinuesAtItsEndOrAPoint()
     {
-        Assert.Equal(new PrefixPlan(PrefixUse.Continue, 0, 60), Choose(Tokens(100), [Kept(60, points: [20, 40])], canCut: false));
-        Assert.Equal(new PrefixPlan(PrefixUse.Fork, 0, 40), Choose([.. Tokens(50), -1, -2], [Kept(60, points: [20, 40])], canCut: false));
-        Assert.Equal(PrefixUse.None, Choose([.. Tokens(19), -1, -2], [Kept(60, points: [20, 40])], canCut: false).Use);
+        Assert.Equal(new PrefixPlan(PrefixUse.Continue, 0, 60), Choose(Tokens(100), [Kept(60, points: [34, 40])], canCut: false));
+        Assert.Equal(new PrefixPlan(PrefixUse.Fork, 0, 40), Choose([.. Tokens(50), -1, -2], [Kept(60, points: [34, 40])], canCut: false));
+        Assert.Equal(PrefixUse.None, Choose([.. Tokens(33), -1, -2], [Kept(60, points: [34, 40])], canCut: false).Use);
     }
 }

@@ -1,0 +1,123 @@
+using System.Net.Http.Headers;
+using System.Text;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using Stoker.Native.Libc;
+using Stoker.Scenarios.Harness;
+
+namespace Stoker.Scenarios;
+
+/// <summary>Conversations that go on, whatever ends in between, and that nobody else sees.</summary>
+public sealed partial class ConversationScenarios(ScenarioHub hub)
+{
+    private string[] Talk(string message, params string[] more) =>
+        ["run", hub.RandomModelPath, message, "--session", "talk", "--chat-template", "chatml", "--seed", "7", "--ctx", "16384", "-v", .. more];
+
+    [Theory]
+    [InlineData("runner")]
+    [InlineData("daemon")]
+    public async Task KilledInTheMiddleOfAnAnswer_TheSessionGoesOn(string victim)
+    {
+        await using var home = hub.NewHome();
+        (await home.StokerAsync(Talk("The first message of a conversation that is worth keeping.", "-n", "60"))).Expect(0);
+        await using var run = home.StartStoker(Talk("And now a long answer, please."));
+        await run.WaitForAsync(static text => text.Length > 2000, inError: false, StokerHome.Patience);
+
+        if (victim == "daemon") await home.KillDaemonAsync();
+        else OwnProcess.Signal(home.Processes().Single(static process => process.Command.Contains(" runner ", StringComparison.Ordinal)).Pid, UnixSignal.Kill);
+        (await run.EndAsync(StokerHome.Patience)).Expect(9);
+
+        var again = (await home.StokerAsync(Talk("Are you still there?", "-n", "8"))).Expect(0);
+        // The first turn, and of the answer that was cut what its last snapshot has.
+        Assert.True(Kept(again) > 300, again.Error);
+        (await home.StokerAsync("health")).Expect(0);
+    }
+
+    [Fact]
+    public async Task UnloadedAndLoadedAgain_TheSessionGoesOn()
+    {
+        await using var home = hub.NewHome();
+        (await home.StokerAsync(Talk("The first message of a conversation that is worth keeping.", "-n", "60"))).Expect(0);
+        (await home.StokerAsync("stop", "--all")).Expect(0);
+        var second = (await home.StokerAsync(Talk("The second.", "-n", "60"))).Expect(0);
+        Assert.InRange(Kept(second), 60, 200);
+        (await home.StokerAsync("serve", "--stop")).Expect(0);
+        Assert.True(Kept((await home.StokerAsync(Talk("The third.", "-n", "8"))).Expect(0)) > Kept(second));
+    }
+
+    [Fact]
+    public async Task ChatOverAPipe_SaysWhatWasSaid()
+    {
+        await using var home = hub.NewHome();
+        (await home.StokerAsync("run", hub.RandomModelPath, "--headless")).Expect(0);
+        var chat = (await home.StokerAsync(
+            ["chat", hub.RandomModelPath, "--session", "piped", "--no-start", "--chat-template", "chatml", "-n", "24", "-v"], input: "One message.\nAnother message.\n")).Expect(0);
+        Assert.Equal(2, PromptLine().Count(chat.Error));
+        Assert.True(Kept(chat) > 30, chat.Error);
+    }
+
+    [Fact]
+    public async Task TwoKeys_NeverShare_FourAtOnceAreAnswered()
+    {
+        await using var home = hub.NewHome();
+        home.Environment["STOKER_API_KEY"] = "first-key-0000,second-key-0000";
+        (await home.StokerAsync("run", ScenarioHub.TrainedModel, "--headless")).Expect(0);
+        var url = JsonDocument.Parse((await home.StokerAsync("status", "--json")).Expect(0).Out).RootElement.GetProperty("urls")[0].GetString()!;
+        using var first = Client(url, "first-key-0000");
+        using var second = Client(url, "second-key-0000");
+        const string secret = "My secret word is marmalade, and nobody else may ever come to know it, whoever asks and however often. What does stoker pull do?";
+
+        Assert.Equal(0, await CachedAsync(first, secret));
+        Assert.True(await CachedAsync(first, secret) > 30);
+        Assert.Equal(0, await CachedAsync(second, secret));
+        Assert.Equal(0, await CachedAsync(first, secret + " First.", "same"));
+        Assert.Equal(0, await CachedAsync(second, secret + " Second.", "same"));
+        Assert.Contains("First.", TextOfSession(home, 0), StringComparison.Ordinal);
+
+        var clients = Enumerable.Range(0, 8).Select(i => AnswerAsync(i % 2 == 0 ? first : second, $"What is a digest? ({i})", null)).ToArray();
+        Assert.All(await Task.WhenAll(clients), static answer => Assert.False(string.IsNullOrWhiteSpace(answer.GetProperty("choices")[0].GetProperty("message").GetProperty("content").GetString())));
+    }
+
+    private static string TextOfSession(StokerHome home, int index)
+    {
+        var store = new Engine.Sessions.SessionStore(new Engine.Sessions.SessionStoreOptions { Root = Path.Combine(home.Folder, "sessions") }, TimeProvider.System);
+        var sessions = store.List().Where(static session => session.Name == "same").OrderBy(static session => session.CreatedAt).ToArray();
+        Assert.Equal(2, sessions.Length);
+        return store.Read(sessions[index].Id).Messages[0].Content;
+    }
+
+    private static HttpClient Client(string url, string key)
+    {
+        var client = new HttpClient { BaseAddress = new Uri(url) };
+        client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
+        return client;
+    }
+
+    private static async Task<int> CachedAsync(HttpClient client, string message, string? session = null) =>
+        (await AnswerAsync(client, message, session)).GetProperty("usage").GetProperty("prompt_tokens_details").GetProperty("cached_tokens").GetInt32();
+
+    private static async Task<JsonElement> AnswerAsync(HttpClient client, string message, string? session)
+    {
+        var body = new Dictionary<string, object>
+        {
+            ["model"] = ScenarioHub.TrainedModel,
+            ["messages"] = new[] { new Dictionary<string, string> { ["role"] = "user", ["content"] = message } },
+            ["temperature"] = 0,
+            ["max_tokens"] = 12,
+        };
+        if (session is not null) body["session"] = session;
+        using var content = new StringContent(JsonSerializer.Serialize(body), Encoding.UTF8, "application/json");
+        using var response = await client.PostAsync(new Uri("/v1/chat/completions", UriKind.Relative), content, TestContext.Current.CancellationToken);
+        var text = await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
+        Assert.True(response.IsSuccessStatusCode, text);
+        return JsonDocument.Parse(text).RootElement;
+    }
+
+    private static int Kept(Finished ended) => KeptTokens().Matches(ended.Error) is [.., var last] ? int.Parse(last.Groups[1].Value) : 0;
+
+    [GeneratedRegex(@"(\d+) tokens? kept")]
+    private static partial Regex KeptTokens();
+
+    [GeneratedRegex(@"prompt \d+ tokens")]
+    private static partial Regex PromptLine();
+}
