@@ -5,7 +5,6 @@ using System.Text.Json.Serialization;
 using Stoker.Cli.Client;
 using Stoker.Cli.Output;
 using Stoker.Core.Errors;
-using Stoker.Server.OpenAi.Contracts;
 
 namespace Stoker.Cli.Commands;
 
