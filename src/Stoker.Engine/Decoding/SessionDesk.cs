@@ -25,6 +25,7 @@ internal sealed class SessionDesk(SessionStore store, SessionIdentity identity, 
         try
         {
             var snapshot = session.Snapshot;
+            if (session.Damage is { } damage) Console.Error.WriteLine($"Session {name}: {damage}.");
             if (snapshot.Tokens.Any(token => token < 0 || token >= vocabularySize))
                 throw new StokerException(ErrorKind.Corrupt, $"Session {name} holds tokens that its model does not have: it is damaged. Remove it (stoker sessions rm {name}), or import it again.");
             return table.Adopt(session);

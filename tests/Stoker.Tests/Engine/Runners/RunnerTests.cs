@@ -113,7 +113,7 @@ public sealed class RunnerTests : IDisposable
         await runner.LoadAsync(new LoadCommand { Paths = [TestModels.Tiny], ContextTokens = 1024, Threads = 1, Slots = 2 }, null, _cancellation);
         var prompt = Enumerable.Range(100, 200).ToArray();
         async Task<int> CachedAsync(string scope, int[] tokens) =>
-            ((GenerationFinished)(await AllAsync(runner, Request() with { Text = null, Tokens = tokens, MaxTokens = 4, Scope = scope }))[^1]).Usage.CachedTokens;
+            ((GenerationFinished)(await AllAsync(runner, Request() with { Text = null, Tokens = tokens, MaxTokens = 4, Scope = scope, ReusePrefix = true }))[^1]).Usage.CachedTokens;
         Assert.Equal(0, await CachedAsync("a", prompt));
         Assert.Equal(0, await CachedAsync("b", prompt));
         Assert.Equal(199, await CachedAsync("a", prompt));
