@@ -61,7 +61,7 @@ public sealed partial class ConversationScenarios(ScenarioHub hub)
     {
         await using var home = hub.NewHome();
         home.Environment["STOKER_API_KEY"] = "first-key-0000,second-key-0000";
-        (await home.StokerAsync("run", ScenarioHub.TrainedModel, "--headless")).Expect(0);
+        (await home.StokerAsync("run", "tiny", "--headless")).Expect(0);
         var url = JsonDocument.Parse((await home.StokerAsync("status", "--json")).Expect(0).Out).RootElement.GetProperty("urls")[0].GetString()!;
         using var first = Client(url, "first-key-0000");
         using var second = Client(url, "second-key-0000");
@@ -100,7 +100,7 @@ public sealed partial class ConversationScenarios(ScenarioHub hub)
     {
         var body = new Dictionary<string, object>
         {
-            ["model"] = ScenarioHub.TrainedModel,
+            ["model"] = "tiny",
             ["messages"] = new[] { new Dictionary<string, string> { ["role"] = "user", ["content"] = message } },
             ["temperature"] = 0,
             ["max_tokens"] = 12,
