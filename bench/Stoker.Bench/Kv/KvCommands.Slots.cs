@@ -30,12 +30,14 @@ internal sealed partial class KvCommands
     public KvReply Restore(int slot, int times) => Repeat(times, () => Slotted.OpenSession(slot), () => Slotted.CloseSession(slot));
 
     /// <summary>A child with the conversation's first cells enters another slot, so many times; the last one stays.</summary>
-    public KvReply Fork(int from, int to, int cells, int times) => Repeat(times, () =>
-    {
-        Slotted.Leave(to).Chain.Dispose();
-        Slotted.Enter(to, Slotted.ChainOf(from).Fork(cells, NewFile(), Slotted.Layout), Begin(cells));
-        _next[to] = _next[from];
-    });
+    public KvReply Fork(int from, int to, int cells, int times) => Repeat(
+        times,
+        () =>
+        {
+            Slotted.Enter(to, Slotted.ChainOf(from).Fork(cells, NewFile(), Slotted.Layout), Begin(cells));
+            _next[to] = _next[from];
+        },
+        before: () => Slotted.Leave(to).Chain.Dispose());
 
     /// <summary>Children of one conversation, each with some tokens of its own; all stay open.</summary>
     public KvReply ForkMany(int from, int count, int tokens)
