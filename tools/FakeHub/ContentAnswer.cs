@@ -108,6 +108,7 @@ internal sealed class ContentAnswer(HubStats stats, FakeHubOptions options)
         if (fault.CutAfterBytes == sent)
         {
             if (fault.Reset) http.Features.Get<IConnectionSocketFeature>()?.Socket.Close(timeout: 0);
+            else await Task.Delay(100, cancellationToken); // an abort destroys what lies unsent: let it arrive first
             http.Abort();
         }
         else if (fault.Gate is { } gate && gate.AfterBytes == sent) await gate.PassAsync(cancellationToken);

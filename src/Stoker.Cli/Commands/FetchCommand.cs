@@ -19,7 +19,7 @@ public static class FetchCommand
     {
         var url = new Option<string>("--url", "-u") { Description = "Where the file is.", HelpName = "address", Required = true };
         var output = new Option<string?>("--out", "-o") { Description = "Where it should lie. Default: the address' last part, in this folder.", HelpName = "path" };
-        var workers = new Option<int?>("--workers", "-w") { Description = "Exactly so many connections. Default: as many as help, up to 16.", HelpName = "number" };
+        var workers = new Option<int?>("--workers", "-w") { Description = "So many ranges at once; each may ask for its next one ahead. Default: as many as help, up to 16.", HelpName = "number" };
         workers.Validators.Add(static result =>
         {
             if (result.GetValueOrDefault<int?>() is < 1 or > 256) result.AddError("--workers is between 1 and 256.");

@@ -6,7 +6,7 @@ namespace Stoker.Supply.Fetch;
 /// <summary>How files are fetched. One for a whole process: the rate and the connections are shared by all its downloads.</summary>
 public sealed record FetchOptions
 {
-    /// <summary>Exactly so many connections a file, or null: as many as help, up to <see cref="MaxWorkers"/>. At least 1.</summary>
+    /// <summary>So many ranges of a file received at once, or null: as many as help, up to <see cref="MaxWorkers"/>. At least 1. Each may have asked for its next range on a second connection.</summary>
     public int? Workers { get; init; }
 
     /// <summary>Default: 16.</summary>

@@ -228,7 +228,7 @@ public sealed class AnswersTests : IAsyncLifetime
         using var response = await sent;
         using var reader = new StreamReader(await response.Content.ReadAsStreamAsync());
         Assert.Equal("event: progress", await reader.ReadLineAsync());
-        Assert.Equal("data: {\"stage\":\"Load\",\"doneBytes\":10,\"totalBytes\":20,\"elapsedMs\":1,\"isDone\":false}", await NextAsync(reader));
+        Assert.Equal("data: {\"stage\":\"Load\",\"doneBytes\":10,\"totalBytes\":20,\"elapsedMs\":1,\"isDone\":false,\"isLocal\":false}", await NextAsync(reader));
         await PutAsync(new StageProgress(Stage.Load, null, 20, 20, 2, IsDone: true), new GenerationStarted(5, 0), new PrefillProgress(3, 5),
             new StageProgress(Stage.FirstToken, null, 0, null, 3, IsDone: true), FakeEngine.Tokens("Hi", 1), FakeEngine.Finish(FinishReason.Stop, 1));
         var events = Answers.Events(await reader.ReadToEndAsync());

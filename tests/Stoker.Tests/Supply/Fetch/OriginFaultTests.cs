@@ -31,13 +31,12 @@ public sealed class OriginFaultTests
     {
         await using var home = await FetchHome.StartAsync();
         var content = home.Publish("f.bin");
-        home.Options = home.Options with { Workers = 1, Retry = new RetryOptions { FirstDelay = TimeSpan.FromMilliseconds(1), Budget = 5, MaxAttempts = 3 } };
-        home.Hub.Faults.Add(new HubFault { Path = "/files/f.bin", CutAfterBytes = Chunk.SizeBytes - 1000 });
-        home.Hub.Faults.Add(new HubFault { Path = "/files/f.bin", CutAfterBytes = 1000 });
+        home.Options = home.Options with { Workers = 1, Retry = new RetryOptions { FirstDelay = TimeSpan.FromMilliseconds(1), Budget = 5, MaxAttempts = 100 } };
+        home.Hub.Faults.Add(new HubFault { Path = "/files/f.bin", CutAfterBytes = 1 << 20 });
         var failed = await Assert.ThrowsAnyAsync<StokerException>(() => home.FetchAsync(home.Described("f.bin", content)));
         Assert.Equal(ErrorKind.Network, failed.Kind);
-        Assert.Matches("5 retries|3 times in a row", failed.Message);
-        Assert.InRange(home.Hub.Stats.Requests.Count, 3, 7);
+        Assert.Contains("5 retries", failed.Message);
+        Assert.Equal(6, home.Hub.Stats.Requests.Count);
     }
 
     [Theory] // E5 35: the name service is down for a moment, or for good
