@@ -33,7 +33,7 @@ public sealed class RangeAheadTests
         }
         await fetch;
         Assert.True(wasAhead, "no range was asked for before the last one ended");
-        Assert.Equal(1, home.Hub.Stats.MostAtOnce); // one worker receives one answer at a time
+        Assert.InRange(home.Hub.Stats.MostAtOnce, 1, 2); // one worker receives one answer at a time; what is ahead fills no more than a socket's buffer
         Assert.Equal(content.Length, home.Hub.Stats.ContentBytes); // nothing twice
         Assert.Equal(64, home.Options.Connections.CurrentCount); // every slot is given back
     }
