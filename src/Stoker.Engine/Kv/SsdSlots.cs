@@ -14,6 +14,9 @@ internal sealed class SsdSlots : KvSlots
     // Cells beyond the window are dropped in steps: each time costs milliseconds, and reading them again costs the disk.
     private const int WindowStep = 256;
 
+    // Cells after which pages that have been written in the meantime may be read ahead again, should the kernel have taken them.
+    private const int ReadAheadStep = 4096;
+
     private readonly LlamaContext _context;
     private readonly SlotMemory _memory;
     private readonly KvShape _shape;
@@ -21,6 +24,7 @@ internal sealed class SsdSlots : KvSlots
     private readonly KvChain?[] _chains;
     private readonly int[] _reserved;
     private readonly int[] _nextTrim;
+    private readonly int[] _readAhead;
 
     internal SsdSlots(LlamaContext context, SlotMemory memory, KvShape shape, int slots, int? windowTokens)
     {
@@ -31,6 +35,7 @@ internal sealed class SsdSlots : KvSlots
         _chains = new KvChain?[slots];
         _reserved = new int[slots];
         _nextTrim = new int[slots];
+        _readAhead = new int[slots];
     }
 
     internal override KvLayout? Layout => _shape.Layout;
@@ -46,7 +51,7 @@ internal sealed class SsdSlots : KvSlots
             return;
         }
         _ = _context.TryTruncate(slot, 0);
-        Map(slot, chain);
+        Map(slot, chain, cells);
         _reserved[slot] = cells;
         if (cells == 0) return;
         try
@@ -92,6 +97,7 @@ internal sealed class SsdSlots : KvSlots
             chain.Own.Reserve(_shape.Layout, from, ahead);
             _reserved[slot] = ahead;
         }
+        if (cells > _readAhead[slot] + ReadAheadStep) ReadAhead(slot, _context.LastPosition(slot) + 1);
         if (_windowTokens is { } window && cells > _nextTrim[slot])
         {
             _nextTrim[slot] = cells + WindowStep;
@@ -105,7 +111,7 @@ internal sealed class SsdSlots : KvSlots
         var isSameFile = ReferenceEquals(chain.Own, _chains[slot]?.Own);
         try
         {
-            Map(slot, chain);
+            Map(slot, chain, _context.LastPosition(slot) + 1);
         }
         catch
         {
@@ -128,7 +134,7 @@ internal sealed class SsdSlots : KvSlots
     }
 
     // Whole pages of shared cells read-only from the files that share them, from the page of the first own cell on the own file.
-    private void Map(int slot, KvChain chain)
+    private void Map(int slot, KvChain chain, int cells)
     {
         try
         {
@@ -148,6 +154,7 @@ internal sealed class SsdSlots : KvSlots
             }
             _chains[slot] = chain;
             _nextTrim[slot] = 0;
+            ReadAhead(slot, cells);
         }
         catch (LibcException error)
         {
@@ -155,6 +162,19 @@ internal sealed class SsdSlots : KvSlots
             throw new StokerException(
                 error.Errno == Errno.OutOfMemory ? ErrorKind.OutOfMemory : ErrorKind.Io, $"The conversation's file {chain.Own.Name} cannot be mapped: {error.Message}", error);
         }
+    }
+
+    // Where nothing was written yet, reading ahead would fill megabytes of memory with zeros for each page of new cells.
+    private void ReadAhead(int slot, int cells)
+    {
+        for (var i = 0; i < _shape.Tensors.Count; i++)
+        {
+            var tensor = _shape.Tensors[i];
+            var written = _shape.Layout.WholePageBytes(_shape.Layout.Regions[i], cells);
+            _memory.AdviseReadAhead(slot, tensor, 0, written, readAhead: true);
+            _memory.AdviseReadAhead(slot, tensor, written, _memory.Tensors[tensor].SlotBytes - written, readAhead: false);
+        }
+        _readAhead[slot] = cells;
     }
 
     private void Restore(int slot, int cells, ReadOnlyMemory<byte> state)

@@ -56,6 +56,14 @@ public sealed unsafe class SlotMemory
         if (length > 0) _ = LibcNative.madvise(At(slot, tensor, offset, length), (nuint)length, pageOut);
     }
 
+    /// <summary>Whether a touched page of a part of a slot's tensor brings its neighbours along from the file. A hint: failure is no error.</summary>
+    /// <param name="offset">A multiple of the page size, like <paramref name="length"/>.</param>
+    public void AdviseReadAhead(int slot, int tensor, long offset, long length, bool readAhead)
+    {
+        const int normal = 0, random = 1; // MADV_NORMAL, MADV_RANDOM
+        if (length > 0) _ = LibcNative.madvise(At(slot, tensor, offset, length), (nuint)length, readAhead ? normal : random);
+    }
+
     /// <summary>Gives the pages of intermediate results back to the kernel; the next decode finds zeros and writes them anew.</summary>
     /// <returns>Bytes of that memory, whether they had been touched or not.</returns>
     public long ReleaseWork()
