@@ -12,6 +12,12 @@ internal sealed class Conversation(string scope)
     /// <summary>Points of the past are kept for so many turns.</summary>
     private const int MostPoints = 4;
 
+    /// <summary>The beginning and the end of the last answer are kept however large they are.</summary>
+    private const int LeastPoints = 2;
+
+    /// <summary>They lie in memory, and each snapshot is written with them.</summary>
+    private const long MostPointBytes = 64 << 20;
+
     /// <summary>Whose it is: no other scope ever sees it.</summary>
     public string Scope { get; } = scope;
 
@@ -45,9 +51,12 @@ internal sealed class Conversation(string scope)
     public void AddPoint(KvState point)
     {
         _points.RemoveAll(other => other.Cells >= point.Cells);
-        if (_points.Count == MostPoints) _points.RemoveAt(0);
         _points.Add(point);
+        while (_points.Count > MostPoints || (_points.Count > LeastPoints && _points.Sum(static kept => (long)kept.State.Length) > MostPointBytes)) _points.RemoveAt(0);
     }
+
+    /// <summary>What a snapshot of all its cells has of them; its end has a place of its own there.</summary>
+    public IReadOnlyList<SessionPoint> SavedPoints => [.. _points.Where(point => point.Cells < Tokens.Count).Select(static point => new SessionPoint(point.Cells, point.State))];
 
     /// <summary>What it was at this number of cells, or nothing.</summary>
     public ReadOnlyMemory<byte> StateAt(int cells) => _points.FirstOrDefault(point => point.Cells == cells).State;

@@ -42,7 +42,7 @@ internal sealed class SessionDesk(SessionStore store, SessionIdentity identity, 
     {
         if (conversation.Session is not { } session) return;
         var state = conversation.Slot is { } slot ? table.Kv.Capture(slot).State : conversation.State;
-        session.Save(new SessionSnapshot { Tokens = [.. conversation.Tokens], State = state, SamplerState = samplerState, Messages = messages });
+        session.Save(new SessionSnapshot { Tokens = [.. conversation.Tokens], State = state, Points = conversation.SavedPoints, SamplerState = samplerState, Messages = messages });
         conversation.Messages = messages;
     }
 

@@ -75,7 +75,11 @@ internal sealed class SlotTable(KvContext kv, string? folder) : IDisposable
         var snapshot = session.Snapshot;
         var conversation = new Conversation(session.Scope) { Session = session, Chain = session.Chain, State = snapshot.State, Messages = snapshot.Messages };
         conversation.Tokens.AddRange(snapshot.Tokens);
-        if (!kv.CanTruncate && InFiles && snapshot.Cells > 0) conversation.AddPoint(new KvState(snapshot.Cells, snapshot.State.ToArray()));
+        if (!kv.CanTruncate && InFiles && snapshot.Cells > 0)
+        {
+            foreach (var point in snapshot.Points) conversation.AddPoint(new KvState(point.Cells, point.State.ToArray()));
+            conversation.AddPoint(new KvState(snapshot.Cells, snapshot.State.ToArray()));
+        }
         _kept.Add(conversation);
         return conversation;
     }

@@ -141,8 +141,10 @@ public sealed class OpenSession : IDisposable
     internal void GiveUp(int cells, string damage)
     {
         Damage = damage;
-        // A state belongs to all the cells or to none.
-        MoveBack(Snapshot.State.IsEmpty ? cells : 0);
+        // A state belongs to exactly its cells.
+        var point = Snapshot.Points.LastOrDefault(point => point.Cells <= cells);
+        if (Snapshot.State.IsEmpty) MoveBack(cells);
+        else MoveBack(point.Cells, point.State);
     }
 
     /// <summary>Every cell of the snapshot has been read and is right.</summary>
@@ -179,7 +181,7 @@ public sealed class OpenSession : IDisposable
     private SessionSnapshot CutSnapshot(int cells, ReadOnlyMemory<byte> state)
     {
         var last = Snapshot;
-        return cells >= last.Cells ? last : new SessionSnapshot { Tokens = [.. last.Tokens.Take(cells)], State = state, Messages = last.Messages };
+        return cells >= last.Cells ? last : new SessionSnapshot { Tokens = [.. last.Tokens.Take(cells)], State = state, Points = [.. last.Points.Where(point => point.Cells < cells)], Messages = last.Messages };
     }
 
     private void Write(SessionSnapshot snapshot) => Write(snapshot, _record);
@@ -202,6 +204,7 @@ public sealed class OpenSession : IDisposable
         Identity = Identity,
         Cells = snapshot.Cells,
         Messages = snapshot.Messages.Count,
+        Points = [.. snapshot.Points.Select(static point => new PointSize(point.Cells, point.State.Length))],
         Rows = Layout?.Regions.Select(static region => new RegionRow(region.Name, region.RowBytes)).ToList(),
         PageSizeBytes = Layout?.PageSizeBytes ?? 0,
         Shared = Chain?.Shared.Select(static segment => new ChainFile(Path.GetFileName(segment.File.Name), segment.EndCell)).ToList() ?? [],

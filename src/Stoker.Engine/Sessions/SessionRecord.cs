@@ -11,6 +11,9 @@ internal sealed record ChainFile(string Name, int EndCell);
 /// <summary>A region's name and row, from which <see cref="KvLayout.Of"/> makes the places.</summary>
 internal sealed record RegionRow(string Name, int RowBytes);
 
+/// <summary>An earlier state: at how many cells, and how long it is.</summary>
+internal sealed record PointSize(int Cells, int Bytes);
+
 /// <summary>What a snapshot file says of itself, readable without the rest. Untrusted until <see cref="Check"/> has passed.</summary>
 internal sealed record SnapshotHead
 {
@@ -22,9 +25,14 @@ internal sealed record SnapshotHead
 
     internal const int MaxFiles = 64;
 
+    internal const int MaxPoints = 64;
+
     public required SessionIdentity Identity { get; init; }
     public required int Cells { get; init; }
     public required int Messages { get; init; }
+
+    /// <summary>Of earlier states, which lie before the last one.</summary>
+    public IReadOnlyList<PointSize> Points { get; init; } = [];
 
     /// <summary>Null: cells lie in the state, and there are no files.</summary>
     public IReadOnlyList<RegionRow>? Rows { get; init; }
@@ -49,6 +57,7 @@ internal sealed record SnapshotHead
         if (Cells is < 0 or > KvLayout.MaxCells) return $"it has {Cells} cells";
         if (SyncedCells < 0 || SyncedCells > Cells) return $"it has {SyncedCells} synced cells of {Cells}";
         if (Messages < 0 || Shared is null || BootId is null) return "a field has no sense";
+        if (Points is null || Points.Count > MaxPoints || !ArePointsInOrder()) return "its earlier states have no sense";
         if (Rows is null) return Own is null && Shared.Count == 0 ? null : "it names files without a layout";
         if (PageSizeBytes is < 4096 or > 1 << 21 || !int.IsPow2(PageSizeBytes)) return $"its page size is {PageSizeBytes}";
         if (Rows.Count is 0 or > MaxRegions) return $"it has {Rows.Count} regions";
@@ -59,6 +68,17 @@ internal sealed record SnapshotHead
     internal void Check(string subject)
     {
         if (WhyNot() is { } reason) throw SessionErrors.Damaged(subject, reason);
+    }
+
+    private bool ArePointsInOrder()
+    {
+        var last = 0;
+        foreach (var point in Points)
+        {
+            if (point is null || point.Cells <= last || point.Cells >= Cells || point.Bytes <= 0) return false;
+            last = point.Cells;
+        }
+        return true;
     }
 
     private string? WhyNotFiles()

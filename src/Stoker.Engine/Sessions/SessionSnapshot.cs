@@ -2,6 +2,9 @@ using Stoker.Engine.Protocol;
 
 namespace Stoker.Engine.Sessions;
 
+/// <summary>The in-place state that a conversation had at a number of cells.</summary>
+public readonly record struct SessionPoint(int Cells, ReadOnlyMemory<byte> State);
+
 /// <summary>
 /// A point of a conversation that can be restored: everything but the cells, which lie in its files. Cells below
 /// <see cref="Cells"/> are never overwritten while a snapshot stands.
@@ -22,6 +25,12 @@ public sealed record SessionSnapshot
     /// lie in memory. It belongs to exactly these cells. From an imported file it may be anything: check before it reaches a native parser.
     /// </summary>
     public ReadOnlyMemory<byte> State { get; init; }
+
+    /// <summary>
+    /// Earlier states to return to, of models that cannot forget single cells; by cells, all fewer than this snapshot has. As little
+    /// to be trusted as <see cref="State"/>.
+    /// </summary>
+    public IReadOnlyList<SessionPoint> Points { get; init; } = [];
 
     /// <summary>The sampler's random state, as the sampler wrote it; empty: it begins anew.</summary>
     public ReadOnlyMemory<byte> SamplerState { get; init; }

@@ -10,12 +10,16 @@ namespace Stoker.Engine.Sessions;
 
 /// <summary>
 /// The bytes of a snapshot, little-endian: a fixed header (magic, version, lengths of the six parts, CRC-32C of header and head),
-/// then head (JSON), messages (JSON), tokens (i32 each), state, sampler state, sums (u32 each), then the CRC-32C of everything.
+/// then head (JSON), messages (JSON), tokens (i32 each), states (earlier ones first, as the head lists them), sampler state, sums
+/// (u32 each), then the CRC-32C of everything.
 /// The reader believes a length only when all of them add up to the length of the file.
 /// </summary>
 internal static class SnapshotFile
 {
-    internal const int Version = 1;
+    internal const int Version = 2;
+
+    /// <summary>Had no earlier states, and is else the same.</summary>
+    private const int OldestVersion = 1;
 
     private const ulong Magic = 0x50414E534B4F5453; // "STOKSNAP"
     private const int HeaderBytes = 8 + 4 + (6 * 8) + 4;
@@ -43,7 +47,7 @@ internal static class SnapshotFile
         var header = new byte[HeaderBytes];
         BinaryPrimitives.WriteUInt64LittleEndian(header, Magic);
         BinaryPrimitives.WriteInt32LittleEndian(header.AsSpan(8), Version);
-        long[] lengths = [head.Length, messages.Length, 4L * tokens.Length, record.Snapshot.State.Length, record.Snapshot.SamplerState.Length, 4L * sums.Length];
+        long[] lengths = [head.Length, messages.Length, 4L * tokens.Length, StatesBytes(record.Snapshot), record.Snapshot.SamplerState.Length, 4L * sums.Length];
         for (var i = 0; i < lengths.Length; i++) BinaryPrimitives.WriteInt64LittleEndian(header.AsSpan(12 + (8 * i)), lengths[i]);
         BinaryPrimitives.WriteUInt32LittleEndian(header.AsSpan(HeaderBytes - 4), Crc32C.Append(Crc32C.Of(header.AsSpan(0, HeaderBytes - 4)), head));
 
@@ -58,6 +62,7 @@ internal static class SnapshotFile
         Put(head);
         Put(messages);
         Put(MemoryMarshal.AsBytes<int>(tokens));
+        foreach (var point in record.Snapshot.Points) Put(point.State.Span);
         Put(record.Snapshot.State.Span);
         Put(record.Snapshot.SamplerState.Span);
         Put(MemoryMarshal.AsBytes<uint>(sums));
@@ -102,8 +107,24 @@ internal static class SnapshotFile
         if (BinaryPrimitives.ReadUInt32LittleEndian(ReadExact(file, subject, place, 4)) != sum) throw SessionErrors.Damaged(subject, "its checksum does not fit its content");
         if (tokens.Length != head.Cells) throw SessionErrors.Damaged(subject, $"it has {tokens.Length} tokens for {head.Cells} cells");
         if (sums.Length != (head.Rows is null ? 0 : CellSums.Blocks(head.Cells))) throw SessionErrors.Damaged(subject, $"it has {sums.Length} sums for {head.Cells} cells");
+        var (points, last) = Split(state, head.Points, subject);
         var messages = ReadMessages(messageBytes, head.Messages, subject);
-        return new SessionRecord(head, new SessionSnapshot { Tokens = tokens, State = state, SamplerState = sampler, Messages = messages }, sums);
+        return new SessionRecord(head, new SessionSnapshot { Tokens = tokens, State = last, Points = points, SamplerState = sampler, Messages = messages }, sums);
+    }
+
+    private static long StatesBytes(SessionSnapshot snapshot) => snapshot.State.Length + snapshot.Points.Sum(static point => (long)point.State.Length);
+
+    private static (IReadOnlyList<SessionPoint> Points, ReadOnlyMemory<byte> Last) Split(byte[] states, IReadOnlyList<PointSize> sizes, string subject)
+    {
+        if (sizes.Sum(static size => (long)size.Bytes) > states.Length) throw SessionErrors.Damaged(subject, "its earlier states are cut short");
+        var points = new List<SessionPoint>(sizes.Count);
+        var at = 0;
+        foreach (var (cells, bytes) in sizes)
+        {
+            points.Add(new SessionPoint(cells, states.AsMemory(at, bytes)));
+            at += bytes;
+        }
+        return (points, states.AsMemory(at));
     }
 
     private static SnapshotHead ReadHead(SafeFileHandle file, string subject, out Parts parts, out uint sum)
@@ -113,7 +134,7 @@ internal static class SnapshotFile
         var header = ReadExact(file, subject, 0, HeaderBytes);
         if (BinaryPrimitives.ReadUInt64LittleEndian(header) != Magic) throw SessionErrors.Damaged(subject, "it is not a snapshot");
         var version = BinaryPrimitives.ReadInt32LittleEndian(header.AsSpan(8));
-        if (version != Version) throw SessionErrors.Damaged(subject, $"it is of version {version}, and this program reads version {Version}");
+        if (version is < OldestVersion or > Version) throw SessionErrors.Damaged(subject, $"it is of version {version}, and this program reads version {Version}");
         long Length(int part) => BinaryPrimitives.ReadInt64LittleEndian(header.AsSpan(12 + (8 * part)));
         parts = new Parts(Length(0), Length(1), Length(2), Length(3), Length(4), Length(5));
         if (!parts.AreSane(fileBytes)) throw SessionErrors.Damaged(subject, "its lengths do not add up");

@@ -19,6 +19,8 @@ public sealed class RunnerSessionTests : IDisposable
     [InlineData("tiny", KvMode.Ssd)]
     [InlineData("tiny", KvMode.Ram)]
     [InlineData("gemma3t", KvMode.Ssd)]
+    [InlineData("lfm2t", KvMode.Ssd)]
+    [InlineData("granitet", KvMode.Ssd)]
     public async Task GoingOnAfterAKill_ComputesWhatNeverStoppedDoes(string shape, KvMode kv)
     {
         var whole = await LoadedAsync(shape, kv, "whole");
@@ -36,6 +38,24 @@ public sealed class RunnerSessionTests : IDisposable
 
         Assert.Equal(expected.Usage.CachedTokens, got.Usage.CachedTokens);
         Assert.InRange(got.Usage.CachedTokens, 40, got.Usage.PromptTokens - 1);
+        Assert.Equal(expected.Hashes, got.Hashes);
+    }
+
+    [Theory]
+    [InlineData("lfm2t")]
+    [InlineData("granitet")]
+    public async Task RegeneratingAfterAKill_OfAModelThatCannotForget_GoesOnBeforeTheAnswer(string shape)
+    {
+        var opening = Request("") with { Append = false, Messages = [new ChatMessage("user", "An opening, long enough to be worth keeping.")] };
+        var first = await LoadedAsync(shape, KvMode.Ssd, "again");
+        await SayAsync(first, opening);
+        var expected = await SayAsync(first, opening);
+        OwnProcess.Signal(first.ProcessId, UnixSignal.Kill);
+        await first.DisposeAsync();
+        await using var second = await LoadedAsync(shape, KvMode.Ssd, "again");
+        var got = await SayAsync(second, opening);
+
+        Assert.Equal(got.Usage.PromptTokens - 1, got.Usage.CachedTokens);
         Assert.Equal(expected.Hashes, got.Hashes);
     }
 

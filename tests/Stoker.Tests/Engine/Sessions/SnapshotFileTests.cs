@@ -1,3 +1,5 @@
+using System.Text;
+using SessionLab;
 using Stoker.Core.Errors;
 using Stoker.Engine.Sessions;
 
@@ -30,7 +32,49 @@ public sealed class SnapshotFileTests
         SessionBench.AssertCells(again);
     }
 
+    [Fact]
+    public void Points_AreReadAsWritten_AndGoWithWhatIsCut()
+    {
+        using var bench = new SessionBench();
+        var tokens = SessionBench.Tokens(40, 1);
+        using (var session = bench.Create("a"))
+        {
+            Canary.Decode(session, 0, tokens);
+            session.Save(Canary.Snapshot(tokens) with { State = "end"u8.ToArray(), Points = [new SessionPoint(10, "ten"u8.ToArray()), new SessionPoint(20, "twenty"u8.ToArray())] });
+        }
+        using (var session = bench.Open("a"))
+        {
+            Assert.Equal(["10 ten", "20 twenty", "40 end"], States(session.Snapshot));
+            session.MoveBack(20, session.Snapshot.Points[1].State);
+        }
+        Assert.Equal(["10 ten", "20 twenty"], States(bench.Store.Read("a")));
+    }
+
+    [Fact]
+    public void Open_DamagedCells_GoesBackToTheLastStateBeforeThem()
+    {
+        using var bench = new SessionBench();
+        var tokens = SessionBench.Tokens(700, 1);
+        string id;
+        using (var session = bench.Create("a"))
+        {
+            id = session.Id;
+            Canary.Decode(session, 0, tokens);
+            session.Save(Canary.Snapshot(tokens) with { State = "end"u8.ToArray(), Points = [new SessionPoint(200, "early"u8.ToArray()), new SessionPoint(600, "late"u8.ToArray())] });
+        }
+        using (var file = File.OpenHandle(bench.File(id, "kv-1"), FileMode.Open, FileAccess.Write)) RandomAccess.Write(file, [0xEE], 300 * 272);
+        File.WriteAllText(bench.File(id, "lock"), $"another-boot 1 0");
+        using var again = bench.Open("a");
+        Assert.NotNull(again.Damage);
+        Assert.Equal(["200 early"], States(again.Snapshot));
+        SessionBench.AssertCells(again);
+    }
+
     [Theory]
+    [InlineData("\"points\":[]", "\"points\":[null]")]
+    [InlineData("\"points\":[]", "\"points\":null")]
+    [InlineData("\"points\":[]", "\"points\":[{\"cells\":40,\"bytes\":1}]")]
+    [InlineData("\"points\":[]", "\"points\":[{\"cells\":4,\"bytes\":1}]")]
     [InlineData("\"kv-1\"", "\"../../other/kv-1\"")]
     [InlineData("\"kv-1\"", "\"label.json\"")]
     [InlineData("\"kv-1\"", "null")]
@@ -103,6 +147,9 @@ public sealed class SnapshotFileTests
             Directory.Delete(bench.Root, recursive: true);
         }
     }
+
+    private static IEnumerable<string> States(SessionSnapshot snapshot) =>
+        snapshot.Points.Append(new SessionPoint(snapshot.Cells, snapshot.State)).Select(static point => $"{point.Cells} {Encoding.ASCII.GetString(point.State.Span)}");
 
     private static void AssertCorrupt(SessionBench bench, string what)
     {
