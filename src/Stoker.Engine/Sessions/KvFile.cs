@@ -65,6 +65,16 @@ public sealed class KvFile : IDisposable
         }
     }
 
+    /// <summary>Frees the blocks of cells from this one on, which nobody may need any more: reserved ahead, or of an answer that was lost.</summary>
+    internal void GiveBack(KvLayout layout, int fromCell)
+    {
+        foreach (var region in layout.Regions)
+        {
+            var from = ((((long)fromCell * region.RowBytes) + layout.PageSizeBytes - 1) / layout.PageSizeBytes) * layout.PageSizeBytes;
+            Files.GiveBack(Handle, region.FileOffset + from, layout.RegionBytes(region) - from);
+        }
+    }
+
     private bool TryReserve(KvLayout layout, int fromCell, int toCells)
     {
         var bytes = (toCells - fromCell) * layout.CellBytes;

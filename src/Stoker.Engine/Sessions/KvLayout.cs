@@ -45,6 +45,9 @@ public sealed class KvLayout : IEquatable<KvLayout>
         return new KvLayout(pageSizeBytes, regions);
     }
 
+    /// <summary>Bytes of a file that belong to a region.</summary>
+    public long RegionBytes(in KvRegion region) => StrideOf(region.RowBytes, PageSizeBytes);
+
     /// <summary>Bytes below a cell that fill whole pages: where one file ends and the next begins when a chain is cut there.</summary>
     public long WholePageBytes(in KvRegion region, int cells) => (long)cells * region.RowBytes / PageSizeBytes * PageSizeBytes;
 

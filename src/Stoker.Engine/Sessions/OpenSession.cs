@@ -105,6 +105,7 @@ public sealed class OpenSession : IDisposable
         {
             if (_disposed) return;
             _disposed = true;
+            GiveBack();
             Chain?.Dispose();
             try
             {
@@ -174,6 +175,12 @@ public sealed class OpenSession : IDisposable
         if (replaced) old.Dispose();
         RemoveOrphans();
         return replaced;
+    }
+
+    /// <summary>Frees the blocks beyond the last snapshot. Nobody decodes in it now.</summary>
+    internal void GiveBack()
+    {
+        if (Chain is { Own.IsShared: false } chain) chain.Own.GiveBack(Layout!, Math.Max(Snapshot.Cells, chain.FirstOwnCell));
     }
 
     private KvFile NewFile() => _store.Own(KvFile.Create(Folder.NextKvFile(), Layout!));

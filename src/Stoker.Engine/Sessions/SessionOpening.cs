@@ -28,6 +28,7 @@ internal static class SessionOpening
         try
         {
             if (mark is null) folder.RemoveOrphans(session.ChainNames());
+            else session.GiveBack(); // what a killed answer had taken
             Check(session, record, mark);
             return session;
         }
@@ -86,6 +87,14 @@ internal static class SessionOpening
         try
         {
             foreach (var name in head.Shared.Select(static file => file.Name).Append(head.Own!)) open.Add(store.Own(KvFile.Open(folder.In(name))));
+            // Under a mapping, what is cut off would end the process that reads it.
+            var length = head.Layout()!.FileBytes;
+            if (open.Exists(file => RandomAccess.GetLength(file.Handle) < length))
+            {
+                foreach (var file in open) file.Dispose();
+                missing = "a file of its cells was cut short";
+                return null;
+            }
             missing = null;
             return new KvChain(head.Shared.Select((file, i) => new KvSegment(open[i], file.EndCell)).ToList(), open[^1]);
         }

@@ -82,6 +82,13 @@ public static unsafe class Files
         return true;
     }
 
+    /// <summary>Takes the disk blocks of whole pages of the file back; zeros are read there. A hint: failure is no error.</summary>
+    public static void GiveBack(SafeFileHandle file, long offset, long length)
+    {
+        const int punchHoleKeepSize = 3; // FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE
+        if (length > 0) _ = LibcNative.fallocate(file, punchHoleKeepSize, offset, length);
+    }
+
     /// <summary>Creates a file without a name (O_TMPFILE), 0600: it is gone with its last handle. Null: this file system has no such thing.</summary>
     /// <exception cref="LibcException">AccessDenied, ReadOnlyFileSystem, NoEntry ...</exception>
     public static SafeFileHandle? TryCreateUnnamed(string folder)

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Stoker.Core.Settings;
 using Stoker.Native.Libc;
 
@@ -71,6 +72,21 @@ public sealed class StokerHome : IAsyncDisposable
         _running.Add(program);
         return program;
     }
+
+    /// <summary>A client of the API over the Unix socket, where a model may be a path. It waits as long as the test does.</summary>
+    public HttpClient Client() => new(new SocketsHttpHandler
+    {
+        ConnectCallback = async (_, cancellationToken) =>
+        {
+            var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+            await socket.ConnectAsync(new UnixDomainSocketEndPoint(Paths.Socket), cancellationToken);
+            return new NetworkStream(socket, ownsSocket: true);
+        },
+    })
+    { BaseAddress = new Uri("http://localhost/"), Timeout = System.Threading.Timeout.InfiniteTimeSpan };
+
+    /// <summary>The runner's pid; fails when there is not exactly one.</summary>
+    public int RunnerPid() => Processes().Single(static process => process.Command.Contains(" runner ", StringComparison.Ordinal)).Pid;
 
     /// <summary>The daemon's pid, or null when none owns the home.</summary>
     public int? DaemonPid() => OwnerLock.IsHeld(Paths) ? OwnerLock.Read(Paths)?.Pid : null;

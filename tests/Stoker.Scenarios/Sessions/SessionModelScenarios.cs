@@ -1,5 +1,4 @@
 using System.Net.Http.Json;
-using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 using Stoker.Engine.Sessions;
@@ -38,7 +37,7 @@ public sealed class SessionModelScenarios(ScenarioHub hub, ITestOutputHelper out
         output.WriteLine($"STOKER_SEED={seed}");
         await using var home = hub.NewHome();
         (await home.StokerAsync(Load)).Expect(0);
-        using var http = Client(home);
+        using var http = home.Client();
         var talks = Enumerable.Range(0, clients).Select(client => new Talk(home, http, client, sessions / clients, new Random(seed + client))).ToArray();
 
         var killer = new Random(seed - 1);
@@ -77,18 +76,6 @@ public sealed class SessionModelScenarios(ScenarioHub hub, ITestOutputHelper out
         Assert.True(distance < 0.5, $"another context: {distance}");
         Assert.True(talks.Sum(static talk => talk.Cuts) > 0, "no answer was cut");
     }
-
-    // Over the socket, where a model may be a path.
-    private static HttpClient Client(StokerHome home) => new(new SocketsHttpHandler
-    {
-        ConnectCallback = async (_, cancellationToken) =>
-        {
-            var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-            await socket.ConnectAsync(new UnixDomainSocketEndPoint(home.Paths.Socket), cancellationToken);
-            return new NetworkStream(socket, ownsSocket: true);
-        },
-    })
-    { BaseAddress = new Uri("http://localhost/") };
 
     /// <summary>One client with sessions of its own; it knows all that was said in them.</summary>
     private sealed class Talk(StokerHome home, HttpClient http, int client, int sessions, Random random)

@@ -47,6 +47,70 @@ public sealed class SessionVerifyTests
         Assert.Null(once.Damage);
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1 << 20)]
+    public void Open_FileCutShort_BeginsAnotherAndKeepsTheText(long length)
+    {
+        using var bench = new SessionBench();
+        var id = bench.Keep("a", Tokens);
+        using (var file = File.OpenHandle(bench.File(id, "kv-1"), FileMode.Open, FileAccess.Write)) RandomAccess.SetLength(file, length);
+        Assert.Contains("cut short", bench.Store.Verify("a", null, null, TestContext.Current.CancellationToken).Damage);
+        using (var again = bench.Open("a"))
+        {
+            Assert.Contains("cut short", again.Damage);
+            Assert.Empty(again.Snapshot.Tokens);
+            Assert.Equal("900 tokens", again.Snapshot.Messages.Single().Content);
+            Canary.Decode(again, 0, Tokens);
+            again.Save(Canary.Snapshot(Tokens));
+        }
+        Assert.False(File.Exists(bench.File(id, "kv-1")));
+        using var once = bench.Open("a");
+        Assert.Null(once.Damage);
+        SessionBench.AssertCells(once);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void CellsBeyondTheSnapshot_ClosedOrKilled_TakeNoSpaceAfter(bool killed)
+    {
+        using var bench = new SessionBench();
+        var id = bench.Keep("a", Tokens[..500]);
+        var kept = bench.Store.Find("a")!.OwnBytes;
+        if (killed)
+        {
+            var layout = SessionBench.Layout;
+            using (var file = KvFile.Open(bench.File(id, "kv-1"))) file.Reserve(layout, 500, 5000);
+            Assert.True(bench.Store.Find("a")!.OwnBytes > 2 * kept);
+            LeaveOpen(bench, id, cells: 500);
+            bench.Open("a").Dispose();
+        }
+        else
+        {
+            using var session = bench.Open("a");
+            Canary.Decode(session, 500, Tokens);
+        }
+        Assert.InRange(bench.Store.Find("a")!.OwnBytes, 1, kept + 8192); // but for the mark in its lock
+        using var again = bench.Open("a");
+        SessionBench.AssertCells(again);
+    }
+
+    [Fact]
+    public void CellsBeyondTheSnapshot_ThatAForkReads_Stay()
+    {
+        using var bench = new SessionBench();
+        using (var parent = bench.Create("a"))
+        {
+            Canary.Decode(parent, 0, Tokens);
+            parent.Save(Canary.Snapshot(Tokens[..300]));
+            using var child = parent.Fork("b", Canary.Snapshot(Tokens));
+        }
+        using var fork = bench.Open("b");
+        Assert.Equal(Tokens.Length, fork.Snapshot.Cells);
+        SessionBench.AssertCells(fork);
+    }
+
     [Fact]
     public void Open_AfterAKill_TrustsWhatWasThereBefore()
     {
