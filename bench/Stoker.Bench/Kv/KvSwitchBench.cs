@@ -16,6 +16,8 @@ internal static class KvSwitchBench
         await TimesAsync($"a conversation of {cells} tokens leaves its slot and comes back", "switch 0 10", 60);
         var after = await child.AskAsync("decode 0 1", cancellationToken);
         tell(Figure.Told("first token after it", after.Seconds, "s", string.Create(CultureInfo.InvariantCulture, $"a steady one takes {steady.Seconds / steady.Tokens:0.000} s")));
+        var first = await child.AskAsync(string.Create(CultureInfo.InvariantCulture, $"fork 0 1 {cells} 1"), cancellationToken);
+        tell(Figure.Told($"the first fork of {cells} tokens into a slot that held nothing so long", first.Milliseconds[0], "ms", "llama.cpp lists the cells; code is compiled"));
         await TimesAsync($"a fork of {cells} tokens", string.Create(CultureInfo.InvariantCulture, $"fork 0 1 {cells} 10"), 10);
         var gone = await child.AskAsync("page-out 0", cancellationToken);
         var cold = await child.AskAsync("decode 0 1", cancellationToken);

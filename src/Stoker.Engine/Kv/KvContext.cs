@@ -108,7 +108,7 @@ public sealed class KvContext : IDisposable
     public bool Truncate(int slot, int cells)
     {
         Check(slot);
-        var present = Context.LastPosition(slot) + 1;
+        var present = _slots.Cells(slot);
         if (cells >= present) return cells == present;
         // Where a window has lost its oldest cells, those that the cut would bring back into view are missing.
         var missing = Context.FirstPosition(slot) > Math.Max(0, cells - Context.Model.WindowTokens);

@@ -9,6 +9,9 @@ internal abstract class KvSlots : IDisposable
 
     internal abstract void Attach(int slot, KvChain? chain, int cells, ReadOnlyMemory<byte> state);
 
+    /// <summary>Of the conversation in the slot; 0: it is empty.</summary>
+    internal abstract int Cells(int slot);
+
     internal abstract KvState Capture(int slot);
 
     internal abstract void Empty(int slot);

@@ -19,15 +19,17 @@ internal sealed class RamSlots(LlamaContext context) : KvSlots
         {
             throw new StokerException(ErrorKind.Corrupt, $"The conversation's state cannot be restored: {error.Message}", error);
         }
-        if (context.LastPosition(slot) + 1 == cells) return;
-        var found = context.LastPosition(slot) + 1;
+        var found = Cells(slot);
+        if (found == cells) return;
         Empty(slot);
         throw new StokerException(ErrorKind.Corrupt, $"The conversation's state holds {found} tokens instead of {cells}.");
     }
 
+    internal override int Cells(int slot) => context.LastPosition(slot) + 1;
+
     internal override KvState Capture(int slot)
     {
-        var cells = context.LastPosition(slot) + 1;
+        var cells = Cells(slot);
         if (cells == 0) return new KvState(0, []);
         var bytes = context.StateBytes(slot);
         if (bytes > Array.MaxLength)

@@ -17,6 +17,9 @@ internal sealed class SsdSlots : KvSlots
     // Cells after which pages that have been written in the meantime may be read ahead again, should the kernel have taken them.
     private const int ReadAheadStep = 4096;
 
+    // What the kernel reads around a missing page, at most: of conversations with less it would read more beyond their end than they have.
+    private const long ReadAroundBytes = 8L << 20;
+
     private readonly LlamaContext _context;
     private readonly SlotMemory _memory;
     private readonly KvShape _shape;
@@ -25,6 +28,10 @@ internal sealed class SsdSlots : KvSlots
     private readonly int[] _reserved;
     private readonly int[] _nextTrim;
     private readonly int[] _readAhead;
+
+    // The slot is empty, and the library still lists the cells of the conversation that left. Such lists differ in their length
+    // only, and making one is most of what entering a slot takes: the next conversation cuts it to its own.
+    private readonly bool[] _hasLeftList;
 
     internal SsdSlots(LlamaContext context, SlotMemory memory, KvShape shape, int slots, int? windowTokens)
     {
@@ -36,6 +43,7 @@ internal sealed class SsdSlots : KvSlots
         _reserved = new int[slots];
         _nextTrim = new int[slots];
         _readAhead = new int[slots];
+        _hasLeftList = new bool[slots];
     }
 
     internal override KvLayout? Layout => _shape.Layout;
@@ -46,29 +54,32 @@ internal sealed class SsdSlots : KvSlots
     {
         if (chain is null)
         {
-            Empty(slot);
+            Clear(slot);
             if (cells > 0) throw new ArgumentNullException(nameof(chain), "A conversation that has begun has files.");
             return;
         }
-        _ = _context.TryTruncate(slot, 0);
-        Map(slot, chain, cells);
-        _reserved[slot] = cells;
-        if (cells == 0) return;
         try
         {
-            if (HasInPlaceState == state.IsEmpty) throw new StokerException(ErrorKind.Corrupt, "The conversation's state is of another kind of model.");
-            Restore(slot, cells, state);
+            if (cells > 0 && HasInPlaceState == state.IsEmpty) throw new StokerException(ErrorKind.Corrupt, "The conversation's state is of another kind of model.");
+            var isListed = _hasLeftList[slot] && _context.LastPosition(slot) + 1 >= cells && _context.TryTruncate(slot, cells);
+            if (!isListed) _ = _context.TryTruncate(slot, 0);
+            Map(slot, chain, cells);
+            _reserved[slot] = cells;
+            if (!isListed && cells > 0) Restore(slot, cells, state);
+            _hasLeftList[slot] = false;
         }
         catch
         {
-            Empty(slot);
+            Clear(slot);
             throw;
         }
     }
 
+    internal override int Cells(int slot) => _hasLeftList[slot] ? 0 : _context.LastPosition(slot) + 1;
+
     internal override KvState Capture(int slot)
     {
-        var cells = _context.LastPosition(slot) + 1;
+        var cells = Cells(slot);
         if (cells == 0 || !HasInPlaceState) return new KvState(cells, []);
         const int header = 8; // magic and sequence, which the next attach writes anew
         var blob = _memory.ReadState(_context, slot, inPlaceOnly: true);
@@ -79,9 +90,15 @@ internal sealed class SsdSlots : KvSlots
 
     internal override void Empty(int slot)
     {
-        var isUsed = _chains[slot] is not null || _context.LastPosition(slot) >= 0;
-        _ = _context.TryTruncate(slot, 0);
-        if (isUsed) Unmap(slot);
+        if (_hasLeftList[slot]) return;
+        // A state that is rewritten in place cannot be cut, and a list that begins later has lost cells to a window.
+        if (_chains[slot] is null || HasInPlaceState || _context.FirstPosition(slot) != 0)
+        {
+            Clear(slot);
+            return;
+        }
+        Unmap(slot);
+        _hasLeftList[slot] = true;
     }
 
     internal override void Reserve(int slot, int cells)
@@ -115,7 +132,7 @@ internal sealed class SsdSlots : KvSlots
         }
         catch
         {
-            Empty(slot);
+            Clear(slot);
             throw;
         }
         if (!isSameFile) _reserved[slot] = chain.FirstOwnCell;
@@ -124,6 +141,14 @@ internal sealed class SsdSlots : KvSlots
     internal override long ReleaseCompute() => _memory.ReleaseWork();
 
     internal override void PageOut(int slot) => DropBelow(slot, _context.LastPosition(slot) + 1);
+
+    private void Clear(int slot)
+    {
+        var isUsed = _chains[slot] is not null || _context.LastPosition(slot) >= 0;
+        _ = _context.TryTruncate(slot, 0);
+        _hasLeftList[slot] = false;
+        if (isUsed) Unmap(slot);
+    }
 
     private void Unmap(int slot)
     {
@@ -151,10 +176,13 @@ internal sealed class SsdSlots : KvSlots
                 }
                 var length = _memory.Tensors[tensor].SlotBytes - from;
                 _memory.Map(slot, tensor, from, length, chain.Own.Handle, region.FileOffset + from, writable: true);
+                var written = _shape.Layout.WholePageBytes(region, cells);
+                _memory.AdviseReadAhead(slot, tensor, written, _memory.Tensors[tensor].SlotBytes - written, readAhead: false);
+                if (cells > 0 && written < ReadAroundBytes) _memory.Fetch(slot, tensor, (long)cells * region.RowBytes);
             }
             _chains[slot] = chain;
             _nextTrim[slot] = 0;
-            ReadAhead(slot, cells);
+            _readAhead[slot] = cells;
         }
         catch (LibcException error)
         {
@@ -164,15 +192,14 @@ internal sealed class SsdSlots : KvSlots
         }
     }
 
-    // Where nothing was written yet, reading ahead would fill megabytes of memory with zeros for each page of new cells.
+    // Only now: before they were written, reading ahead would have filled megabytes of memory with zeros for each page of new cells.
     private void ReadAhead(int slot, int cells)
     {
         for (var i = 0; i < _shape.Tensors.Count; i++)
         {
-            var tensor = _shape.Tensors[i];
-            var written = _shape.Layout.WholePageBytes(_shape.Layout.Regions[i], cells);
-            _memory.AdviseReadAhead(slot, tensor, 0, written, readAhead: true);
-            _memory.AdviseReadAhead(slot, tensor, written, _memory.Tensors[tensor].SlotBytes - written, readAhead: false);
+            var region = _shape.Layout.Regions[i];
+            var known = _shape.Layout.WholePageBytes(region, _readAhead[slot]);
+            _memory.AdviseReadAhead(slot, _shape.Tensors[i], known, _shape.Layout.WholePageBytes(region, cells) - known, readAhead: true);
         }
         _readAhead[slot] = cells;
     }

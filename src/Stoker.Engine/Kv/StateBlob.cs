@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using Stoker.Native.Llama;
@@ -44,8 +45,7 @@ public static class StateBlob
     private static void PutStream(SparseWriter writer, int slot, int cells, BlobCache cache)
     {
         writer.Put((uint)cells);
-        var list = new byte[checked(cells * CellBytes)];
-        var fields = MemoryMarshal.Cast<byte, int>(list.AsSpan());
+        var fields = MemoryMarshal.Cast<byte, int>(writer.Take(checked(cells * CellBytes)));
         for (var cell = 0; cell < cells; cell++)
         {
             // position, number of sequences, the sequence
@@ -53,7 +53,6 @@ public static class StateBlob
             fields[(3 * cell) + 1] = 1;
             fields[(3 * cell) + 2] = slot;
         }
-        writer.Put(list);
         writer.Put(0u); // values are not transposed
         writer.Put((uint)cache.Keys.Count);
         PutRows(writer, slot, cells, cache.Keys, cache.KeyType);
@@ -75,24 +74,22 @@ public static class StateBlob
     {
         private readonly List<(long, ReadOnlyMemory<byte>)> _parts = [];
         private readonly List<StateRange> _ranges = [];
-        private readonly List<byte> _part = [];
+        private ArrayBufferWriter<byte> _part = new();
         private long _at;
 
-        internal void Put(uint value)
-        {
-            Span<byte> bytes = stackalloc byte[sizeof(uint)];
-            BinaryPrimitives.WriteUInt32LittleEndian(bytes, value);
-            _part.AddRange(bytes);
-        }
+        internal void Put(uint value) => BinaryPrimitives.WriteUInt32LittleEndian(Take(sizeof(uint)), value);
 
-        internal void Put(ulong value)
-        {
-            Span<byte> bytes = stackalloc byte[sizeof(ulong)];
-            BinaryPrimitives.WriteUInt64LittleEndian(bytes, value);
-            _part.AddRange(bytes);
-        }
+        internal void Put(ulong value) => BinaryPrimitives.WriteUInt64LittleEndian(Take(sizeof(ulong)), value);
 
-        internal void Put(ReadOnlySpan<byte> bytes) => _part.AddRange(bytes);
+        internal void Put(ReadOnlySpan<byte> bytes) => _part.Write(bytes);
+
+        /// <summary>The next bytes, to be written before anything else is put.</summary>
+        internal Span<byte> Take(int count)
+        {
+            var bytes = _part.GetSpan(count)[..count];
+            _part.Advance(count);
+            return bytes;
+        }
 
         internal void Skip(StateRange range)
         {
@@ -109,10 +106,10 @@ public static class StateBlob
 
         private void Flush()
         {
-            if (_part.Count == 0) return;
-            _parts.Add((_at, _part.ToArray()));
-            _at += _part.Count;
-            _part.Clear();
+            if (_part.WrittenCount == 0) return;
+            _parts.Add((_at, _part.WrittenMemory));
+            _at += _part.WrittenCount;
+            _part = new ArrayBufferWriter<byte>();
         }
     }
 }

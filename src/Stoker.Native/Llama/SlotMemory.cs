@@ -64,6 +64,24 @@ public sealed unsafe class SlotMemory
         if (length > 0) _ = LibcNative.madvise(At(slot, tensor, offset, length), (nuint)length, readAhead ? normal : random);
     }
 
+    /// <summary>
+    /// Brings the first bytes of a slot's tensor from their files into memory, exactly those, if the first and the last of them are
+    /// not there. Does not wait for the disk. A hint: failure is no error.
+    /// </summary>
+    public void Fetch(int slot, int tensor, long length)
+    {
+        const int willNeed = 3; // MADV_WILLNEED
+        var whole = (length + PageBytes - 1) / PageBytes * PageBytes;
+        var start = At(slot, tensor, 0, whole);
+        if (!IsResident(start) || !IsResident(start + (nint)(whole - PageBytes))) _ = LibcNative.madvise(start, (nuint)whole, willNeed);
+
+        static bool IsResident(nint page)
+        {
+            byte state = 1;
+            return LibcNative.mincore(page, (nuint)PageBytes, &state) != 0 || (state & 1) != 0;
+        }
+    }
+
     /// <summary>Gives the pages of intermediate results back to the kernel; the next decode finds zeros and writes them anew.</summary>
     /// <returns>Bytes of that memory, whether they had been touched or not.</returns>
     public long ReleaseWork()

@@ -4,6 +4,7 @@ using Stoker.Core.Errors;
 using Stoker.Engine.Kv;
 using Stoker.Engine.Protocol;
 using Stoker.Engine.Sessions;
+using Stoker.Native.Libc;
 using Stoker.Native.Llama;
 
 namespace Stoker.Tests.Engine.Kv;
@@ -122,6 +123,54 @@ public sealed class SsdSlotsTests : IDisposable
         rig.Kv.Attach(1, chain, state.Cells, state.State);
         Assert.True(rig.Kv.Truncate(1, 640));
         Assert.Equal(expected, rig.Decode(1, conversation: 1, tokens: 7));
+    }
+
+    [Theory]
+    [InlineData("tiny")]
+    [InlineData("gemma3t")]
+    [InlineData("lfm2t")]
+    public void Attach_InTurnsWithAShorterOneInTheSameSlot_ContinuesBitForBit(string shape)
+    {
+        using var rig = new KvRig(shape, Options(KvMode.Ssd, KvType.F16));
+        KvChain[] chains = [rig.NewChain(_folder.Path), rig.NewChain(_folder.Path)];
+        var states = new KvState[2];
+        var inTurns = Turns((conversation, tokens) =>
+        {
+            rig.Kv.Attach(0, chains[conversation], states[conversation].Cells, states[conversation].State);
+            var hash = rig.Decode(0, conversation, tokens);
+            states[conversation] = rig.Kv.Detach(0);
+            Assert.Equal(0, rig.Kv.Capture(0).Cells);
+            Assert.False(rig.Kv.Truncate(0, 1));
+            return hash;
+        });
+        foreach (var chain in chains) chain.Dispose();
+
+        using var plain = new KvRig(shape, Options(KvMode.Ram, KvType.F16));
+        Assert.Equal(Turns((conversation, tokens) => plain.Decode(conversation, conversation, tokens)), inTurns);
+
+        static IReadOnlyList<string> Turns(Func<int, int, string> turn) =>
+            [turn(0, 400), turn(1, 150), turn(0, 5), turn(1, 5), turn(1, 7), turn(0, 300), turn(1, 1)];
+    }
+
+    [Fact]
+    public void Attach_PagesOnTheDiskOnly_ReadsThoseOfTheConversationAndNotBeyond()
+    {
+        using var rig = new KvRig("tiny", Options(KvMode.Ssd, KvType.F16));
+        var path = Path.Combine(_folder.Path, "cold");
+        using var chain = new KvChain([], KvFile.Create(path, rig.Kv.Layout!));
+        rig.Kv.Attach(0, chain, 0, ReadOnlyMemory<byte>.Empty);
+        rig.Decode(0, conversation: 1, tokens: 90);
+        var state = rig.Kv.Capture(0);
+        var expected = rig.Decode(0, conversation: 1, tokens: 1);
+        rig.Kv.Detach(0);
+        RandomAccess.FlushToDisk(chain.Own.Handle);
+        Files.DropFromPageCache(chain.Own.Handle);
+
+        rig.Kv.Attach(0, chain, state.Cells, state.State);
+        Assert.Equal(expected, rig.Decode(0, conversation: 1, tokens: 1));
+        // In whole pages, and one more a region for the token.
+        var most = rig.Kv.Layout!.Regions.Sum(region => ((state.Cells * region.RowBytes / rig.Kv.Layout.PageSizeBytes) + 2L) * rig.Kv.Layout.PageSizeBytes);
+        Assert.InRange(PageCache.ResidentBytes(path)!.Value, 1, most);
     }
 
     [Fact]
