@@ -1,5 +1,6 @@
 using Stoker.Core.Errors;
 using Stoker.Core.Models;
+using Stoker.Core.Progress;
 
 namespace Stoker.Engine;
 
@@ -17,7 +18,7 @@ public interface IModelSource
     /// forgotten with it.
     /// </summary>
     /// <exception cref="StokerException">Corrupt, NotFound: a file is damaged or gone; the message names the pull that brings it back.</exception>
-    Task<IModelHold> HoldAsync(ModelManifest manifest, CancellationToken cancellationToken);
+    Task<IModelHold> HoldAsync(ModelManifest manifest, IProgress<StageProgress> progress, CancellationToken cancellationToken);
 }
 
 /// <summary>Files that stay where they are until this is disposed.</summary>

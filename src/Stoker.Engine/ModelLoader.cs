@@ -39,7 +39,7 @@ public sealed class ModelLoader(IModelSource source, RunnerPool pool, MemoryLedg
         var options = RequestDefaults.Apply(context.Load, manifest.Defaults, pool.Options.Load);
 
         // 2. Hold, and read it ourselves.
-        var files = await source.HoldAsync(manifest, cancellationToken);
+        var files = await source.HoldAsync(manifest, progress, cancellationToken);
         var isHeld = true;
         try
         {

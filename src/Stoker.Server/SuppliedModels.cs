@@ -1,5 +1,6 @@
 using Stoker.Core.Errors;
 using Stoker.Core.Models;
+using Stoker.Core.Progress;
 using Stoker.Engine;
 using Stoker.Supply;
 
@@ -14,11 +15,11 @@ internal sealed class SuppliedModels(ModelSupply supply) : IModelSource
 
     public Task<ModelManifest?> FindAsync(string name, CallerTrust trust, CancellationToken cancellationToken) => supply.FindAsync(name, trust, cancellationToken);
 
-    public async Task<IModelHold> HoldAsync(ModelManifest manifest, CancellationToken cancellationToken)
+    public async Task<IModelHold> HoldAsync(ModelManifest manifest, IProgress<StageProgress> progress, CancellationToken cancellationToken)
     {
         if (manifest.Selection is not null)
             throw new StokerException(ErrorKind.Unsupported, $"{manifest.Name} is kept as a repository of files, which other programs read; Stoker runs GGUF models. Look for a repository whose name ends in -GGUF, or name one file: {manifest.Name}:file.gguf");
-        return new Hold(await supply.HoldAsync(manifest, cancellationToken));
+        return new Hold(await supply.HoldAsync(manifest, progress, cancellationToken));
     }
 
     private sealed class Hold(ModelLease lease) : IModelHold

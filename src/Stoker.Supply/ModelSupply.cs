@@ -127,7 +127,11 @@ public sealed class ModelSupply : IDisposable
     /// <exception cref="StokerException">Corrupt: a file is damaged or gone; NotFound: a path is gone.</exception>
     public Task<ModelLease> HoldAsync(ModelManifest manifest, CancellationToken cancellationToken) => HoldAsync(manifest, null, cancellationToken);
 
-    private async Task<ModelLease> HoldAsync(ModelManifest manifest, IProgress<StageProgress>? progress, CancellationToken cancellationToken)
+    /// <inheritdoc cref="HoldAsync(ModelManifest, CancellationToken)"/>
+    /// <param name="manifest">Which.</param>
+    /// <param name="progress">Told of a file that is verified again.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    public async Task<ModelLease> HoldAsync(ModelManifest manifest, IProgress<StageProgress>? progress, CancellationToken cancellationToken)
     {
         if (IsInPlace(manifest)) return new ModelLease(manifest, PathsInPlace(manifest), []);
         var held = new List<BlobLease>();
@@ -137,13 +141,20 @@ public sealed class ModelSupply : IDisposable
             {
                 if (file.Digest is not { } digest) throw new StokerException(ErrorKind.Conflict, $"{manifest.Name} is not pulled yet.");
                 var began = _options.Sources.Time.GetTimestamp();
-                var blob = await _blobs.HoldAsync(digest, done => progress?.Report(new StageProgress(Stage.Verify, file.Name, done, file.SizeBytes, Elapsed(began), IsDone: false)
-                {
-                    BytesPerSecond = done / Math.Max(1e-3, Elapsed(began) / 1000),
-                    Note = "it was changed or moved since it was verified",
-                }), cancellationToken) ?? throw Gone(manifest, file);
-                progress?.Report(new StageProgress(Stage.Verify, file.Name, blob.SizeBytes, file.SizeBytes, Elapsed(began), IsDone: true));
+                var wasRead = false;
+                var blob = await _blobs.HoldAsync(digest, done => Report(done, isDone: false), cancellationToken) ?? throw Gone(manifest, file);
                 held.Add(blob);
+                if (wasRead) Report(blob.SizeBytes, isDone: true);
+
+                void Report(long done, bool isDone)
+                {
+                    wasRead = true;
+                    progress?.Report(new StageProgress(Stage.Verify, file.Name, done, file.SizeBytes, Elapsed(began), isDone)
+                    {
+                        BytesPerSecond = done / Math.Max(1e-3, Elapsed(began) / 1000),
+                        Note = "it was changed or moved since it was verified",
+                    });
+                }
             }
             return new ModelLease(manifest, [.. held.Select(static blob => blob.Path)], held);
         }

@@ -36,6 +36,8 @@ public sealed class StoreUpkeep
     private readonly IEvictionPolicy _policy;
     private readonly long? _quotaBytes;
     private readonly TimeProvider _time;
+    private readonly Lock _gate = new();
+    private readonly List<RoomReservation> _reserved = [];
 
     internal StoreUpkeep(BlobStore blobs, ManifestStore manifests, IEvictionPolicy policy, long? quotaBytes, TimeProvider time)
     {
@@ -73,30 +75,50 @@ public sealed class StoreUpkeep
         return old + _blobs.Partials.Prune(PartialAge, _time.GetUtcNow());
     }
 
-    /// <summary>Sees to it that so much can be written; what nobody needs goes first, as the policy says.</summary>
+    /// <summary>
+    /// Sees to it that these files can be written, and keeps the room for them against other pulls until disposed; what nobody needs
+    /// goes first, as the policy says.
+    /// </summary>
     /// <param name="what">For the message.</param>
-    /// <param name="neededBytes">Beyond what is here.</param>
-    /// <param name="keep">Files of partial downloads that are to be gone on with.</param>
+    /// <param name="files">What will come.</param>
     /// <exception cref="StokerException">OutOfSpace, with needed, free or quota.</exception>
-    internal void MakeRoom(string what, long neededBytes, IReadOnlySet<string> keep)
+    internal IDisposable MakeRoom(string what, IReadOnlyList<ExpectedBlob> files)
+    {
+        lock (_gate)
+        {
+            // A file that another pull brings already is in that one's reservation, and comes once.
+            var promised = _reserved.SelectMany(static one => one.Files).DistinctBy(static file => file.Key).ToList();
+            var fresh = files.DistinctBy(static file => file.Key).ExceptBy(promised.Select(static file => file.Key), static file => file.Key).ToList();
+            Ensure(what, fresh.Sum(Outstanding), promised.Sum(Outstanding), files.Concat(promised).SelectMany(static file => file.PartialNames).ToHashSet(StringComparer.Ordinal));
+            var made = new RoomReservation(files, this);
+            _reserved.Add(made);
+            return made;
+        }
+    }
+
+    private void Ensure(string what, long neededBytes, long promisedBytes, IReadOnlySet<string> keep)
     {
         if (neededBytes <= 0) return;
-        var missing = Missing(neededBytes);
+        var missing = Missing(neededBytes + promisedBytes);
         if (missing > 0)
         {
             var candidates = Unnamed(Grace).Concat(_blobs.Partials.List().Where(one => !keep.Contains(one.Name) && Age(one) >= Grace)).ToList();
             foreach (var one in _policy.Choose(candidates, missing))
                 _ = one.Digest is { } digest ? _blobs.TryRemove(digest) : _blobs.Partials.TryRemove(one.Name);
-            missing = Missing(neededBytes);
+            missing = Missing(neededBytes + promisedBytes);
         }
         if (missing <= 0) return;
-        var free = _blobs.FreeBytes();
+        var free = Math.Max(0, _blobs.FreeBytes() - promisedBytes);
         if (free < neededBytes) throw DiskErrors.NoRoom($"{what} cannot be pulled", _blobs.Home, neededBytes, free);
-        throw new StokerException(ErrorKind.OutOfSpace, $"{what} cannot be pulled: it needs {neededBytes:N0} bytes more, and the store has {Used():N0} of the {_quotaBytes:N0} that the setting store.quota allows. Remove a model (stoker rm), or raise the quota.");
+        var others = promisedBytes > 0 ? $", and {promisedBytes:N0} are on their way" : "";
+        throw new StokerException(ErrorKind.OutOfSpace, $"{what} cannot be pulled: it needs {neededBytes:N0} bytes more, and the store has {Used():N0} of the {_quotaBytes:N0} that the setting store.quota allows{others}. Remove a model (stoker rm), or raise the quota.");
     }
 
     private long Missing(long neededBytes) =>
         Math.Max(neededBytes - _blobs.FreeBytes(), _quotaBytes is { } quota ? Used() + neededBytes - quota : long.MinValue);
+
+    // A download takes its disk blocks when it begins, so what it still needs is what its file lacks.
+    private long Outstanding(ExpectedBlob file) => file.Digest is { } digest && _blobs.Contains(digest) ? 0 : Math.Max(0, file.SizeBytes - _blobs.PartialBytes(file.Key));
 
     private long Used() => _blobs.List().Sum(static blob => blob.SizeBytes) + _blobs.Partials.List().Sum(static partial => partial.SizeBytes);
 
@@ -108,4 +130,14 @@ public sealed class StoreUpkeep
     }
 
     private TimeSpan Age(Evictable one) => _time.GetUtcNow() - one.TouchedAt;
+
+    private sealed class RoomReservation(IReadOnlyList<ExpectedBlob> files, StoreUpkeep owner) : IDisposable
+    {
+        internal IReadOnlyList<ExpectedBlob> Files => files;
+
+        public void Dispose()
+        {
+            lock (owner._gate) owner._reserved.Remove(this);
+        }
+    }
 }

@@ -41,21 +41,31 @@ public static class FetchCommand
                 OutPath = Path.GetFullPath(parsed.GetValue(output) ?? NameOf(addresses[0])),
                 Own = parsed.GetValue(own),
             };
+            var paths = global.Paths(parsed);
+            var settings = SettingsOf(context, global.Flags(parsed), paths);
             var options = new FetchOptions
             {
                 Workers = parsed.GetValue(workers),
-                Rate = new TokenBucket(parsed.GetValue(limit) is { } rate ? RateOf(rate) : null, context.Time),
+                Rate = new TokenBucket(parsed.GetValue(limit) is { } rate ? RateOf(rate) : null, context.Time, new TokenBucket(settings.FetchMaxRate, context.Time)),
+                Connections = new SemaphoreSlim(settings.FetchMaxConnections),
                 Revalidate = parsed.GetValue(revalidate) == "always",
                 LeavesPageCache = true, // nobody says that the file will be read soon
             };
-            return await RunAsync(context, global.Paths(parsed).Home, request, options, parsed.GetValue(json), interrupts.Token);
+            var sources = new SourceOptions { Time = context.Time, Allow = AllowedPlaces.Parse(settings.FetchAllow) };
+            return await RunAsync(context, new FileSupply(paths.Home, options, sources), request, parsed.GetValue(json), interrupts.Token);
         }));
         return command;
     }
 
-    private static async Task<int> RunAsync(CliContext context, string home, FileRequest request, FetchOptions options, bool asJson, CancellationToken cancellationToken)
+    // Reading settings takes longer than finding a file that is here already, and mostly there are none.
+    private static StokerOptions SettingsOf(CliContext context, IReadOnlyDictionary<string, IReadOnlyList<string>> flags, StokerPaths paths) =>
+        File.Exists(paths.ConfigFile) || context.Environment.Keys.Any(static name => name.StartsWith("STOKER_FETCH_", StringComparison.Ordinal))
+            ? SettingsReader.Read(flags, context.Environment).Options
+            : new StokerOptions { Home = paths.Home };
+
+    private static async Task<int> RunAsync(CliContext context, FileSupply opened, FileRequest request, bool asJson, CancellationToken cancellationToken)
     {
-        using var supply = new FileSupply(home, options, new SourceOptions { Time = context.Time });
+        using var supply = opened;
         var access = SourceAccess.FromEnvironment(context.Environment.GetValueOrDefault);
         var began = context.Time.GetTimestamp();
         var line = new LiveLine(context.Console);

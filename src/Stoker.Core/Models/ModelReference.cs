@@ -58,8 +58,8 @@ public sealed record UrlReference(Uri Address) : ModelReference
 /// <summary><c>s3://bucket/key</c>, one object or, with or without a slash at the end, all below a prefix.</summary>
 public sealed record S3Reference(string Bucket, string Key) : ModelReference
 {
-    /// <summary>True when it can only be a prefix.</summary>
-    public bool IsPrefix => Key.EndsWith('/');
+    /// <summary>True when it can only be a prefix; an empty one is the whole bucket.</summary>
+    public bool IsPrefix => Key.Length == 0 || Key.EndsWith('/');
 
     public override string Canonical => $"s3://{Bucket}/{Key}";
 }

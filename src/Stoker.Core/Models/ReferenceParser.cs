@@ -86,13 +86,12 @@ public static class ReferenceParser
     private static S3Reference ParseS3(string text, string rest)
     {
         var slash = rest.IndexOf('/', StringComparison.Ordinal);
-        if (slash < 0) throw Refuse(text, "an S3 object has the form s3://bucket/key");
-        var bucket = rest[..slash];
-        var key = rest[(slash + 1)..];
+        var bucket = slash < 0 ? rest : rest[..slash];
+        var key = slash < 0 ? "" : rest[(slash + 1)..];
         if (bucket.Length is < 3 or > 63 || bucket.Any(static c => c is not (>= 'a' and <= 'z' or >= '0' and <= '9' or '.' or '-'))
             || bucket[0] is '.' or '-' || bucket.Contains("..", StringComparison.Ordinal))
             throw Refuse(text, "a bucket has 3 to 63 characters out of a-z, 0-9, '.' and '-'");
-        if (SafeName.WhyNotRelativePath(key.EndsWith('/') ? key[..^1] : key) is { } reason) throw Refuse(text, $"its key is refused: {reason}");
+        if (key.Length > 0 && SafeName.WhyNotRelativePath(key.EndsWith('/') ? key[..^1] : key) is { } reason) throw Refuse(text, $"its key is refused: {reason}");
         return new S3Reference(bucket, key);
     }
 

@@ -310,6 +310,7 @@ public sealed class BlobStore : IDisposable
             var path = PathOf(digest);
             if (FileStamp.TryRead(path) is not { } before) throw Missing(digest, path);
             if (_stamps.Matches(digest, before)) return; // someone else was faster
+            report(0);
             var actual = await HashAsync(path, report, cancellationToken);
             if (actual == digest && FileStamp.TryRead(path) == before)
             {

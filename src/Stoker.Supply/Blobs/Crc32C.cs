@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Numerics;
+using System.Runtime.CompilerServices;
 
 namespace Stoker.Supply.Blobs;
 
@@ -9,6 +10,8 @@ public static class Crc32C
     public static uint Of(ReadOnlySpan<byte> bytes) => Append(0, bytes);
 
     /// <summary>The sum of what <paramref name="sum"/> covers followed by <paramref name="bytes"/>.</summary>
+    // Compiled once, as well as can be: three calls for each eight bytes otherwise, until the runtime looks at it again.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static uint Append(uint sum, ReadOnlySpan<byte> bytes)
     {
         var crc = ~sum;

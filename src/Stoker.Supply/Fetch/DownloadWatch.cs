@@ -83,7 +83,7 @@ internal sealed class DownloadWatch
             if (worker.Range is { } range) range.Pace = worker.BytesPerSecond / Blobs.Chunk.SizeBytes;
             Judge(worker, now);
         }
-        if (worker.Attempt is not null && _time.GetElapsedTime(worker.LastByteAt, now) >= _download.StallTimeout)
+        if (worker is { Attempt: not null, IsHeldBack: false } && _time.GetElapsedTime(worker.LastByteAt, now) >= _download.StallTimeout)
             End(worker, ErrorKind.Timeout, $"{worker.Origin?.Shown} sent nothing for {_download.StallTimeout.TotalSeconds:0} s");
     }
 
@@ -92,7 +92,7 @@ internal sealed class DownloadWatch
         if (worker.Origin is not { } origin) return;
         origin.BestBytesPerSecond = Math.Max(origin.BestBytesPerSecond * 0.999, worker.BytesPerSecond);
         var best = _download.Origins.Where(static other => other.IsLive).Max(static other => other.BestBytesPerSecond);
-        if (worker.BytesPerSecond >= best * CrawlFraction || worker.ReopenCount >= MaxReopens)
+        if (worker.IsHeldBack || worker.BytesPerSecond >= best * CrawlFraction || worker.ReopenCount >= MaxReopens)
         {
             _crawlingSince.Remove(worker);
             return;

@@ -45,6 +45,9 @@ internal sealed class FetchWorker : IDisposable
     /// <summary>True between the headers and the end of a body.</summary>
     internal bool IsReceiving { get; set; }
 
+    /// <summary>True while it waits for its share of the rate: nothing comes because nothing is asked for.</summary>
+    internal bool IsHeldBack { get; set; }
+
     /// <summary>Milliseconds from its last request to the headers.</summary>
     internal double? LatencyMs { get; set; }
 

@@ -18,12 +18,12 @@ public sealed class ModelFetcher
     private readonly BlobStore _store;
     private readonly SharedFetches _shared;
 
-    private readonly Action<string, long, IReadOnlySet<string>> _makeRoom;
+    private readonly Func<string, IReadOnlyList<ExpectedBlob>, IDisposable> _makeRoom;
 
     /// <param name="store">Where blobs are kept.</param>
-    /// <param name="makeRoom">Sees to it that so many bytes can be written for what is named, without the partial files that are named; or throws.</param>
+    /// <param name="makeRoom">Sees to it that these files of what is named can be written, and keeps the room until disposed; or throws.</param>
     /// <param name="fetcher">Brings one file.</param>
-    public ModelFetcher(BlobStore store, Action<string, long, IReadOnlySet<string>> makeRoom, IBlobFetcher fetcher)
+    public ModelFetcher(BlobStore store, Func<string, IReadOnlyList<ExpectedBlob>, IDisposable> makeRoom, IBlobFetcher fetcher)
     {
         _makeRoom = makeRoom;
         _store = store;
@@ -38,7 +38,7 @@ public sealed class ModelFetcher
         try
         {
             await HoldWhatIsHereAsync(manifest, leases, progress, cancellationToken);
-            CheckSpace(manifest, leases, session);
+            using var room = ReserveRoom(manifest, leases, session);
             var fresh = Enumerable.Range(0, leases.Length).Where(i => leases[i] is null).ToList();
             await FetchMissingAsync(manifest, leases, session, progress, cancellationToken);
             var complete = manifest with
@@ -73,14 +73,10 @@ public sealed class ModelFetcher
         }
     }
 
-    private void CheckSpace(ModelManifest manifest, BlobLease?[] leases, SourceSession session)
-    {
-        // What lies here already needs no room, or when it must be copied says so itself.
-        var fetched = manifest.Files.Where((file, i) => leases[i] is null && !session.CopiesOf(file).Any()).ToList();
-        var needed = fetched.DistinctBy(static file => file.Digest?.ToString() ?? file.Name)
-            .Sum(file => Math.Max(0, (file.SizeBytes ?? 0) - _store.PartialBytes(RangedFetcher.KeyOf(file))));
-        _makeRoom(manifest.Name, needed, fetched.SelectMany(static file => new[] { $"{RangedFetcher.KeyOf(file).Hex}.part", $"{RangedFetcher.KeyOf(file).Hex}.journal" }).ToHashSet(StringComparer.Ordinal));
-    }
+    // What lies here already needs no room, or when it must be copied says so itself.
+    private IDisposable ReserveRoom(ModelManifest manifest, BlobLease?[] leases, SourceSession session) => _makeRoom(
+        manifest.Name,
+        [.. manifest.Files.Where((file, i) => leases[i] is null && !session.CopiesOf(file).Any()).Select(static file => new ExpectedBlob(RangedFetcher.KeyOf(file), file.Digest, file.SizeBytes ?? 0))]);
 
     private async Task FetchMissingAsync(
         ModelManifest manifest, BlobLease?[] leases, SourceSession session, IProgress<StageProgress> progress, CancellationToken cancellationToken)

@@ -47,6 +47,33 @@ public sealed class FetchOptionScenarios
         Assert.True(Stopwatch.GetElapsedTime(began).TotalSeconds >= Bytes / 6e6 * 0.9);
     }
 
+    [Fact] // X23: what is set for all downloads is kept by this one too, and only made less by its own
+    public async Task MaxRate_OfTheSettings_IsKept()
+    {
+        await using var lab = await FetchLab.StartAsync(Bytes);
+        await using var home = new StokerHome();
+        (await home.StokerAsync("config", "set", "fetch.maxRate", "8MB")).Expect(0);
+        var began = Stopwatch.GetTimestamp();
+        (await home.StokerAsync([.. lab.Fetch(PlaceIn(home, "o")), "--limit-rate", "1GB"])).Expect(0);
+        Assert.True(Stopwatch.GetElapsedTime(began).TotalSeconds >= Bytes / 8e6 * 0.9);
+    }
+
+    [Fact] // E5 31: through the program, named to the user
+    public async Task LyingMirror_IsDroppedAndNamed()
+    {
+        await using var lab = await FetchLab.StartAsync(Bytes, static options => options with { RateBytesPerSecond = 6_000_000 });
+        await using var liar = await FetchLab.StartAsync(Bytes, static options => options with { RateBytesPerSecond = 6_000_000 });
+        var wrong = liar.Content.ToArray();
+        for (var at = 0; at < wrong.Length; at += 1 << 20) wrong[at] ^= 1;
+        liar.Replace(wrong);
+        await using var home = new StokerHome();
+        var place = PlaceIn(home, "o");
+        var ended = (await home.StokerAsync([.. lab.Fetch(place), "--mirror", liar.Url, "--sha256", lab.Sha256])).Expect(0);
+        lab.AssertComplete(home.Folder, place);
+        Assert.True(liar.Hub.Stats.ContentBytes > 0, "the liar was asked");
+        Assert.Contains(liar.Url, ended.Error, StringComparison.Ordinal);
+    }
+
     [Fact] // X23
     public async Task Json_SaysWhatCameAndHow()
     {

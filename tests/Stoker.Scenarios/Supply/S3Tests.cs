@@ -77,6 +77,12 @@ public sealed class S3Tests : IAsyncLifetime
         using (var lease = await supply.HoldAsync(whole, CancellationToken.None))
             Assert.Equal(await File.ReadAllBytesAsync(Path.Combine(tiny, "config.json")), await File.ReadAllBytesAsync(lease.Paths[1]));
         Assert.Equal("s3://models/gguf/deep/b-Q4_K_M.gguf", (await PullAsync(supply, "s3://models/gguf/")).Name);
+
+        // The whole bucket, without a prefix.
+        var chosen = await supply.PullAsync(
+            ModelReference.Parse("s3://models", ReferencePlaces.Nowhere), Access(), new PullOptions { Selection = FileSelection.Of(["tiny/*.json"], null) }, new Reports(), CancellationToken.None);
+        Assert.Equal("s3://models/", chosen.Name);
+        Assert.Equal(["tiny/config.json", "tiny/tokenizer.json"], chosen.Files.Select(static file => file.Name).Order(StringComparer.Ordinal));
     }
 
     [Fact]

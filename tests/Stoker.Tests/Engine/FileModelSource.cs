@@ -1,4 +1,5 @@
 using Stoker.Core.Models;
+using Stoker.Core.Progress;
 using Stoker.Engine;
 
 namespace Stoker.Tests.Engine;
@@ -24,7 +25,7 @@ internal sealed class FileModelSource : IModelSource
     public Task<ModelManifest?> FindAsync(string name, CallerTrust trust, CancellationToken cancellationToken) =>
         Task.FromResult(_models.TryGetValue(name, out var model) ? model.Manifest : null);
 
-    public Task<IModelHold> HoldAsync(ModelManifest manifest, CancellationToken cancellationToken)
+    public Task<IModelHold> HoldAsync(ModelManifest manifest, IProgress<StageProgress> progress, CancellationToken cancellationToken)
     {
         Interlocked.Increment(ref _held);
         return Task.FromResult<IModelHold>(new Hold(this, _models[manifest.Name].Paths));

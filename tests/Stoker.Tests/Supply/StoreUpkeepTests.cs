@@ -3,6 +3,8 @@ using Stoker.Core.Models;
 using Stoker.Native.Libc;
 using Stoker.Supply;
 using Stoker.Supply.Blobs;
+using Stoker.Supply.Fetch;
+using Stoker.Supply.Sources;
 
 namespace Stoker.Tests.Supply;
 
@@ -88,6 +90,31 @@ public sealed class StoreUpkeepTests
     }
 
     [Fact]
+    public async Task Quota_TwoPullsAtOnce_TheSecondIsRefusedBeforeAnythingIsWritten()
+    {
+        await using var home = await HubHome.StartAsync();
+        foreach (var (name, seed) in new[] { ("one", 1), ("two", 2) })
+            home.Hub.Publisher.HuggingFace($"org/{name}", ($"{name}-Q4_0.gguf", home.Model($"{name}.gguf", seed: seed)[0]));
+        var size = new FileInfo(home.Scratch.File("one.gguf")).Length;
+        var gate = new Gate();
+        using var supply = new ModelSupply(new SupplyOptions { Home = home.Home, Sources = home.Sources, QuotaBytes = size * 3 / 2, Fetcher = store => gate.Before(new RangedFetcher(store, new FetchOptions())) });
+        var first = PullAsync(supply, home, "org/one");
+        await gate.Entered.Task;
+
+        var refused = await Assert.ThrowsAsync<StokerException>(() => PullAsync(supply, home, "org/two"));
+        Assert.Equal(ErrorKind.OutOfSpace, refused.Kind);
+        Assert.Contains("on their way", refused.Message, StringComparison.Ordinal);
+        var same = PullAsync(supply, home, "org/one"); // comes once, so it needs nothing more
+        gate.Open.SetResult();
+        Assert.Equal((await first).Files[0].Digest, (await same).Files[0].Digest);
+        Assert.Single(home.BlobFiles());
+
+        // What a pull had kept is free again after it, whether it came or not.
+        await supply.RemoveAsync("org/one", CancellationToken.None);
+        await PullAsync(supply, home, "org/two");
+    }
+
+    [Fact]
     public void OldestFirst_ChoosesNoMoreThanIsNeeded()
     {
         Evictable One(string name, long size, int age) => new(name, size, DateTimeOffset.UnixEpoch.AddDays(-age), null);
@@ -97,6 +124,25 @@ public sealed class StoreUpkeepTests
         Assert.Equal(["old", "middle"], policy.Choose(all, 11).Select(static one => one.Name));
         Assert.Equal(3, policy.Choose(all, 1000).Count);
         Assert.Empty(policy.Choose(all, 0));
+    }
+
+    /// <summary>Lets a fetch begin when the test says so.</summary>
+    private sealed class Gate
+    {
+        internal TaskCompletionSource Entered { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        internal TaskCompletionSource Open { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        internal IBlobFetcher Before(IBlobFetcher next) => new Fetcher(this, next);
+
+        private sealed class Fetcher(Gate gate, IBlobFetcher next) : IBlobFetcher
+        {
+            public async Task<BlobLease> FetchAsync(ManifestFile file, SourceSession session, Action<FetchReport> report, CancellationToken cancellationToken)
+            {
+                gate.Entered.TrySetResult();
+                await gate.Open.Task;
+                return await next.FetchAsync(file, session, report, cancellationToken);
+            }
+        }
     }
 
     private static Task<ModelManifest> PullAsync(ModelSupply supply, HubHome home, string reference) =>

@@ -50,6 +50,8 @@ public sealed class ReferenceParserTests
         Assert.Equal(new ShortReference("tiny", null), ModelReference.Parse("tiny", Places));
         Assert.Equal(new ShortReference("absent.gguf", null), ModelReference.Parse("absent.gguf", Places));
         Assert.Equal(new S3Reference("my-bucket", "models/a.gguf"), ModelReference.Parse("s3://my-bucket/models/a.gguf", Places));
+        foreach (var whole in new[] { "s3://my-bucket", "s3://my-bucket/" })
+            Assert.True(ModelReference.Parse(whole, Places) is S3Reference { Key: "", IsPrefix: true, Canonical: "s3://my-bucket/" });
         Assert.Equal(new UrlReference(new Uri("https://example.org/m/a.gguf?sig=x")), ModelReference.Parse("https://example.org/m/a.gguf?sig=x#part", Places));
         Assert.IsType<UrlReference>(ModelReference.Parse("http://127.0.0.1:99/a.gguf", Places));
         Assert.IsType<UrlReference>(ModelReference.Parse("http://[::1]:99/a.gguf", Places));
@@ -122,7 +124,7 @@ public sealed class ReferenceParserTests
         { "https://example.org/a%00.gguf", "NUL" },
         { "s3://b/x", "bucket" },
         { "s3://bucket/../x", "'..'" },
-        { "s3://bucket", "s3://bucket/key" },
+        { "s3://bucket//x", "key" },
         { "ftp://x/y", "scheme" },
         { "unix:///run/x", "scheme" },
         { "file://other-host/etc/passwd", "this machine" },

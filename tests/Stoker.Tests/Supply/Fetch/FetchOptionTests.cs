@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using Stoker.Core.Errors;
+using Stoker.Supply.Blobs;
 using Stoker.Supply.Fetch;
 using Stoker.Supply.Sources;
 
@@ -56,6 +57,20 @@ public sealed class FetchOptionTests
         var within = samples.Where(static sample => sample.Bytes is > 6_000_000 and < 44_000_000).ToList();
         var measured = (within[^1].Bytes - within[0].Bytes) / (within[^1].Seconds - within[0].Seconds);
         Assert.InRange(measured, rate * 0.9, rate * 1.1);
+    }
+
+    [Fact]
+    public async Task RateLimit_SoLowThatEachConnectionWaitsLongerThanAStall_NoConnectionIsGivenUp()
+    {
+        await using var home = await FetchHome.StartAsync();
+        var content = home.Publish("f.bin", 8 * Chunk.SizeBytes);
+        home.Options = home.Options with { Workers = 8, Rate = new TokenBucket(4096, TimeProvider.System), Retry = new RetryOptions { StallTimeout = TimeSpan.FromSeconds(1) } };
+        using var enough = new CancellationTokenSource();
+        using var session = new SourceSession(home.Access, home.Sources);
+        // Eight connections read 1 KiB each in turn: two seconds between the reads of one. At 20 KiB each has waited twice.
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => new RangedFetcher(home.Store, home.Options).FetchAsync(
+            home.Described("f.bin", content), session, report => { if (report.DoneBytes > 20 << 10) enough.Cancel(); }, enough.Token));
+        Assert.InRange(home.Hub.Stats.Count("f.bin"), 8, 9);
     }
 
     [Fact]

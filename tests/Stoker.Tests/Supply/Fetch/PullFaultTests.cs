@@ -155,6 +155,30 @@ public sealed class PullFaultTests
         Assert.Contains("read-only", refused.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Pull_OfACopyOntoAFullDisk_LeavesNothingAndContinuesLater()
+    {
+        await using var home = await HubHome.StartAsync();
+        using var disk = TinyDisk.TryMount(megabytes: 2) ?? throw SkipException();
+        using var theirs = new TempFolder();
+        var original = home.Model("m.gguf")[0];
+        home.Hub.Publisher.Ollama("library/mine:latest", original);
+        var blobs = Directory.CreateDirectory(theirs.File("blobs")).FullName;
+        File.Copy(original, Path.Combine(blobs, "sha256-" + Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(original)))));
+        using var supply = new ModelSupply(new SupplyOptions { Home = disk.Path, ProgramFolder = home.Scratch.Path, Sources = home.Sources });
+        var access = home.Access with { OllamaModels = theirs.Path };
+
+        var refused = await Assert.ThrowsAnyAsync<StokerException>(() => supply.PullAsync(ModelReference.Parse("ollama:mine", ReferencePlaces.Nowhere), access, new Reports(), CancellationToken.None));
+        Assert.Equal(ErrorKind.OutOfSpace, refused.Kind);
+        Assert.Contains("free", refused.Message, StringComparison.Ordinal);
+        Assert.Empty(Directory.GetFiles(Path.Combine(disk.Path, "partial")));
+
+        home.Hub.Stats.Clear();
+        disk.Grow(megabytes: 64);
+        await supply.PullAsync(ModelReference.Parse("ollama:mine", ReferencePlaces.Nowhere), access, new Reports(), CancellationToken.None);
+        Assert.Equal(0, home.Hub.Stats.ContentBytes); // copied, not fetched
+    }
+
     private static Exception SkipException()
     {
         Assert.Skip("Mounting a small tmpfs needs root: the full-disk test did not run.");

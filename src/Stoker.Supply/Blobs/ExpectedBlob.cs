@@ -1,0 +1,13 @@
+using Stoker.Core.Models;
+
+namespace Stoker.Supply.Blobs;
+
+/// <summary>A file that a pull will bring.</summary>
+/// <param name="Key">Names its partial download.</param>
+/// <param name="Digest">Its content, when that is known.</param>
+/// <param name="SizeBytes">Its size; 0 when not known.</param>
+public sealed record ExpectedBlob(Digest Key, Digest? Digest, long SizeBytes)
+{
+    /// <summary>The files of its partial download.</summary>
+    public IEnumerable<string> PartialNames => [$"{Key.Hex}.part", $"{Key.Hex}.journal"];
+}
