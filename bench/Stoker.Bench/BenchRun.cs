@@ -24,6 +24,11 @@ internal static class BenchRun
         if (options.Names.Contains("fetch")) await FetchBench.RunAsync(options, Add, progress, cancellationToken);
         if (options.Names.Contains(BenchOptions.Kv)) await KvBench.RunAsync(options, Add, progress, cancellationToken);
         if (options.Names.Any(static name => name is not ("start-up" or "fetch" or BenchOptions.Kv))) await RunWithDaemonAsync(options, Add, progress, cancellationToken);
+        if (!options.Json && figures.Any(static figure => figure.Passed is not null))
+        {
+            output.WriteLine($"\nBars: {figures.Count(static figure => figure.Passed == true)} ok, {figures.Count(static figure => figure.Passed == false)} MISSED");
+            foreach (var figure in figures.Where(static figure => figure.Passed is not null)) output.WriteLine(figure);
+        }
         if (options.Json) output.WriteLine(JsonSerializer.Serialize(new BenchReport(conditions, figures), BenchJson.Default.BenchReport));
         return figures.All(static figure => figure.Passed != false) ? 0 : 1;
 

@@ -22,7 +22,7 @@ internal sealed record Figure(string Name, double Value, string Unit, string? Ba
 
     public override string ToString()
     {
-        var verdict = Passed switch { true => "ok  ", false => "MISS", null => "    " };
+        var verdict = Passed switch { true => "ok    ", false => "MISSED", null => "      " };
         var value = string.Create(CultureInfo.InvariantCulture, $"{Value:0.###} {Unit}").TrimEnd();
         return $"{verdict} {Name,-52} {value,14}  {Bar,-12} {Detail}";
     }

@@ -52,12 +52,19 @@ public sealed class FileSupply : IDisposable
     public async Task<FetchedFile> FetchAsync(FileRequest request, SourceAccess access, Action<FetchReport> report, CancellationToken cancellationToken)
     {
         if (request.OutPath is { } wanted) BlobExport.CheckTarget(wanted);
+        using var lease = request.Digest is { } known && await _fetcher.HoldHereAsync(known, _sources.Time, cancellationToken) is { } here
+            ? here
+            : await BringAsync(request, access, report, cancellationToken);
+        ExportWay? way = request.OutPath is { } path ? await _store.ExportAsync(lease, path, request.Own, _sources.Time, cancellationToken) : null;
+        return new FetchedFile(lease.Digest, lease.SizeBytes, request.OutPath ?? lease.Path, way);
+    }
+
+    private async Task<BlobLease> BringAsync(FileRequest request, SourceAccess access, Action<FetchReport> report, CancellationToken cancellationToken)
+    {
         using var session = new SourceSession(access, _sources);
         var name = Uri.UnescapeDataString(request.Addresses[0].Segments[^1]).Trim('/');
         var file = new ManifestFile { Name = name.Length > 0 ? name : "file", Role = FileRole.Other, Digest = request.Digest, Origins = request.Addresses };
-        using var lease = await new LocalFirstFetcher(_store, _fetcher).FetchAsync(file, session, report, cancellationToken);
-        ExportWay? way = request.OutPath is { } path ? await _store.ExportAsync(lease, path, request.Own, _sources.Time, cancellationToken) : null;
-        return new FetchedFile(lease.Digest, lease.SizeBytes, request.OutPath ?? lease.Path, way);
+        return await new LocalFirstFetcher(_store, _fetcher).FetchAsync(file, session, report, cancellationToken);
     }
 
     /// <summary>Models whose files can be verified: one, or all.</summary>

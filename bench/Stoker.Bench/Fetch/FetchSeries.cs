@@ -3,6 +3,8 @@ namespace Stoker.Bench.Fetch;
 /// <summary>All contenders, in turns, against one kind of origin and one kind of destination.</summary>
 internal sealed class FetchSeries(string origin, string place)
 {
+    private const int ReportedRuns = 3;
+
     private readonly Dictionary<string, List<FetchSample>> _samples = [];
 
     /// <summary>As it is named on the command line.</summary>
@@ -27,6 +29,7 @@ internal sealed class FetchSeries(string origin, string place)
             for (var i = 0; i < contenders.Count; i++)
             {
                 var contender = contenders[(i + pair) % contenders.Count];
+                if (!TakesPart(pair, options.Pairs, IsForABar(contender) ? options.Pairs : Math.Min(ReportedRuns, options.Pairs))) continue;
                 var sample = await TakeAsync(contender, lab, cancellationToken);
                 progress.WriteLine(FormattableString.Invariant($"{Name} {pair + 1}/{options.Pairs} {contender.Name,-32} {sample.WallSeconds:0.00} s, {sample.CpuSeconds:0.00} s CPU"));
                 if (!_samples.TryGetValue(contender.Name, out var list)) _samples[contender.Name] = list = [];
@@ -35,11 +38,19 @@ internal sealed class FetchSeries(string origin, string place)
         }
     }
 
+    // A contender that no bar here needs runs a few times, spread over the whole.
+    private static bool TakesPart(int pair, int pairs, int runs) => (pair + 1) * runs / pairs > pair * runs / pairs;
+
+    private bool IsForABar(FetchContender contender) => HasBars && contender.Bars.Split(' ').Contains(origin);
+
+    /// <summary>Paced and to memory is only reported.</summary>
+    public bool HasBars => origin == "unpaced" || place == "disk";
+
     public IEnumerable<Figure> Table(long sizeBytes)
     {
         foreach (var (name, samples) in _samples)
         {
-            var detail = FormattableString.Invariant($"{Samples.Range([.. samples.Select(static one => one.WallSeconds)], "0.00")} s, {Cpu(name):0.00} s CPU, {samples.Max(static one => one.PeakMib):0} MiB");
+            var detail = FormattableString.Invariant($"{samples.Count} runs, {Samples.Range([.. samples.Select(static one => one.WallSeconds)], "0.00")} s, {Cpu(name):0.00} s CPU, {samples.Max(static one => one.PeakMib):0} MiB");
             if (place == "disk") detail += FormattableString.Invariant($", {(double)Written(name) / sizeBytes:0.000}x written");
             yield return Figure.Told($"{Name}: {name}", Wall(name), "s", detail);
         }

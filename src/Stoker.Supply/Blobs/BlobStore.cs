@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Stoker.Core.Errors;
@@ -208,10 +209,11 @@ public sealed class BlobStore : IDisposable
     public async Task<ExportWay> ExportAsync(BlobLease blob, string path, bool own, TimeProvider time, CancellationToken cancellationToken)
     {
         var target = Path.GetFullPath(path);
-        var key = Digest.FromBytes(SHA256.HashData(Encoding.UTF8.GetBytes($"out:{Home}:{target}")));
-        using var turn = await LockPartialAsync(key, time, cancellationToken);
+        // Two places of the same sum wait for one another, and that is all; a real digest would load a library for this alone.
+        var key = Crc32C.Of(Encoding.UTF8.GetBytes($"{Home}:{target}")).ToString("x8", CultureInfo.InvariantCulture);
+        using var turn = await PartialLock.AcquireAsync(Path.Combine(_partial, $"out-{key}.lock"), time, cancellationToken);
         // Always the same name where the lock keeps it ours: what a crash left under it is used up by the next one.
-        var temporary = Path.Combine(Path.GetDirectoryName(target)!, $".stoker-{(turn is null ? Guid.NewGuid().ToString("N") : key.Hex[..16])}.tmp");
+        var temporary = Path.Combine(Path.GetDirectoryName(target)!, $".stoker-{(turn is null ? Guid.NewGuid().ToString("N") : key)}.tmp");
         var before = FileStamp.TryRead(blob.Path);
         return await BlobExport.PlaceAsync(blob, target, temporary, own, () => RememberLink(blob.Digest, before), cancellationToken);
     }

@@ -64,6 +64,16 @@ public sealed class RangedFetcher(BlobStore store, FetchOptions shared) : IBlobF
         }
     }
 
+    /// <summary>A hold on what is here already, or null: costs no connection, nor what makes one.</summary>
+    internal async Task<BlobLease?> HoldHereAsync(Digest digest, TimeProvider time, CancellationToken cancellationToken)
+    {
+        if (!store.Contains(digest)) return null;
+        using var turn = await store.LockPartialAsync(digest, time, cancellationToken);
+        var here = await HoldSoundAsync(digest, cancellationToken);
+        if (here is not null) DropPartial(turn, digest);
+        return here;
+    }
+
     // What one job may differ in.
     private FetchOptions OptionsOf(SourceSession session) =>
         shared with { Rate = session.Access.Rate ?? shared.Rate, Revalidate = shared.Revalidate && session.Access.Revalidate };
