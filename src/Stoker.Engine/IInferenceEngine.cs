@@ -83,6 +83,9 @@ public sealed record LoadOptions
 
     /// <summary>Layers on a GPU, where the libraries have one. Default: as libllama decides.</summary>
     public int? GpuLayers { get; init; }
+
+    /// <summary>Snapshots of sessions survive the loss of power too. Default: no, only the end of any process.</summary>
+    public bool? SyncSessions { get; init; }
 }
 
 /// <summary>A loaded or loading model, as <c>stoker ps</c> shows it.</summary>

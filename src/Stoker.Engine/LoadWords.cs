@@ -28,6 +28,7 @@ public static class LoadWords
         KvWindowTokens = options.KvWindowTokens,
         Repack = Repack(options.Repack),
         GpuLayers = options.GpuLayers,
+        SyncSessions = SyncSessions(options.Durability),
     };
 
     /// <exception cref="StokerException">InvalidInput.</exception>
@@ -50,6 +51,15 @@ public static class LoadWords
         "on" => true,
         "off" => false,
         _ => throw Wrong("repack", word, ["auto", "on", "off"]),
+    };
+
+    /// <summary>What snapshots of sessions survive: true, the loss of power too.</summary>
+    /// <exception cref="StokerException">InvalidInput.</exception>
+    public static bool SyncSessions(string durability) => durability.ToLowerInvariant() switch
+    {
+        "process" => false,
+        "fsync" => true,
+        _ => throw Wrong("durability", durability, ["process", "fsync"]),
     };
 
     private static StokerException Wrong(string what, string word, IEnumerable<string> words) =>

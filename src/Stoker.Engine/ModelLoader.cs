@@ -154,7 +154,7 @@ public sealed class ModelLoader(IModelSource source, RunnerPool pool, MemoryLedg
         KvWindowTokens = options.KvWindowTokens,
         SessionsFolder = pool.Options.SessionsFolder,
         SessionQuotaBytes = pool.Options.SessionQuotaBytes,
-        SyncSessions = pool.Options.SyncSessions,
+        SyncSessions = options.SyncSessions ?? false,
         ModelName = manifest.Name,
         ModelDigest = DigestOf(manifest) ?? identity,
     };

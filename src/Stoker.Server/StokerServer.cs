@@ -180,7 +180,6 @@ public sealed class StokerServer : IAsyncDisposable
             KeepAlive = options.KeepAlive,
             Load = LoadWords.Of(options),
             SessionsFolder = start.Paths.Sessions,
-            SyncSessions = options.Durability == "fsync",
             SessionQuotaBytes = options.SessionsQuotaBytes,
             Log = _runnerLog.Write,
         };

@@ -45,6 +45,32 @@ public sealed partial class ConversationScenarios(ScenarioHub hub)
         Assert.True(Kept((await home.StokerAsync(Talk("The third.", "-n", "8"))).Expect(0)) > Kept(second));
     }
 
+    [Theory]
+    [InlineData("process", 0)]
+    [InlineData("fsync", 1)]
+    public async Task Durability_AsAskedOnTheCommandLine_IsWhatTheSnapshotSays(string durability, int synced)
+    {
+        await using var home = hub.NewHome();
+        (await home.StokerAsync("run", "tiny", "--session", "other", "What is a blob?")).Expect(0);
+        (await home.StokerAsync("run", "tiny", "--session", "talk", "What is a blob?", "--durability", durability)).Expect(0);
+        (await home.StokerAsync("run", "tiny", "What is a blob?", "--durability", "always")).Expect(2);
+        (await home.StokerAsync("stop", "--all")).Expect(0);
+        var talk = JsonDocument.Parse((await home.StokerAsync("sessions", "show", "talk", "--json")).Expect(0).Out).RootElement.GetProperty("summary");
+        var head = Encoding.UTF8.GetString(await File.ReadAllBytesAsync(Path.Combine(home.Paths.Sessions, talk.GetProperty("id").GetString()!, "snapshot"), TestContext.Current.CancellationToken));
+        Assert.Contains($"\"syncedCells\":{talk.GetProperty("cells").GetInt32() * synced},", head);
+    }
+
+    [Fact]
+    public async Task OtherParallel_CellsInMemory_TheSessionGoesOn()
+    {
+        await using var home = hub.NewHome();
+        (await home.StokerAsync(Talk("The first message of a conversation that is worth keeping.", "-n", "60", "--kv", "ram", "--parallel", "1"))).Expect(0);
+        var second = (await home.StokerAsync(Talk("The second.", "-n", "60", "--kv", "ram", "--parallel", "3"))).Expect(0);
+        Assert.True(Kept(second) > 60, second.Error);
+        var third = (await home.StokerAsync(Talk("The third.", "-n", "8", "--kv", "ram", "--parallel", "2"))).Expect(0);
+        Assert.True(Kept(third) > Kept(second), third.Error);
+    }
+
     [Fact]
     public async Task ChatOverAPipe_SaysWhatWasSaid()
     {

@@ -17,10 +17,11 @@ public sealed class LoadFlags
     private readonly Option<string?> _repack = Word(SettingNames.Repack);
     private readonly Option<bool> _noRepack = new("--no-repack") { Description = "The same as --repack off." };
     private readonly Option<int?> _gpuLayers = Number(SettingNames.GpuLayers);
+    private readonly Option<string?> _durability = Word(SettingNames.Durability);
 
     public void AddTo(Command command)
     {
-        foreach (var option in new Option[] { _context, _threads, _parallel, _kv, _kvType, _kvWindow, _repack, _noRepack, _gpuLayers }) command.Add(option);
+        foreach (var option in new Option[] { _context, _threads, _parallel, _kv, _kvType, _kvWindow, _repack, _noRepack, _gpuLayers, _durability }) command.Add(option);
     }
 
     /// <exception cref="StokerException">InvalidInput: a number out of range, a word that is none.</exception>
@@ -36,6 +37,7 @@ public sealed class LoadFlags
             KvWindow = Checked(_kvWindow, parsed, 256, 16 << 20),
             Repack = parsed.GetValue(_noRepack) ? "off" : parsed.GetValue(_repack),
             GpuLayers = Checked(_gpuLayers, parsed, 0, 100_000),
+            Durability = parsed.GetValue(_durability),
         };
         _ = asked.Load; // refuses words that are none, before anything is fetched
         return asked;

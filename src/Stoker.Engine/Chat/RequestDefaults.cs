@@ -40,6 +40,7 @@ public static class RequestDefaults
         KvType = asked?.KvType ?? configured.KvType,
         KvWindowTokens = asked?.KvWindowTokens ?? configured.KvWindowTokens,
         GpuLayers = asked?.GpuLayers ?? configured.GpuLayers,
+        SyncSessions = asked?.SyncSessions ?? configured.SyncSessions,
     };
 
     // What a publisher wrote wrongly must not make every request fail: it is left out.

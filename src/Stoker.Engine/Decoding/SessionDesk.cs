@@ -37,12 +37,16 @@ internal sealed class SessionDesk(SessionStore store, SessionIdentity identity, 
         }
     }
 
-    /// <summary>Makes the conversation as it is now the one that a restart finds.</summary>
+    /// <summary>
+    /// Makes the conversation as it is now the one that a restart finds. Cells in memory beyond 2 GiB are not kept: there it finds the
+    /// text, and computes it again.
+    /// </summary>
     public void Save(Conversation conversation, IReadOnlyList<ChatMessage> messages, byte[] samplerState)
     {
         if (conversation.Session is not { } session) return;
-        var state = conversation.Slot is { } slot ? table.Kv.Capture(slot).State : conversation.State;
-        session.Save(new SessionSnapshot { Tokens = [.. conversation.Tokens], State = state, Points = conversation.SavedPoints, SamplerState = samplerState, Messages = messages });
+        var snapshot = new SessionSnapshot { Tokens = [], SamplerState = samplerState, Messages = messages };
+        if (TryState(conversation) is { } state) snapshot = snapshot with { Tokens = [.. conversation.Tokens], State = state, Points = conversation.SavedPoints };
+        session.Save(snapshot);
         conversation.Messages = messages;
     }
 
@@ -55,6 +59,19 @@ internal sealed class SessionDesk(SessionStore store, SessionIdentity identity, 
         {
             if (!kept.IsAnswering) table.Forget(kept);
             else if (nameOrId is not null) throw Busy(nameOrId);
+        }
+    }
+
+    private ReadOnlyMemory<byte>? TryState(Conversation conversation)
+    {
+        try
+        {
+            return conversation.Slot is { } slot ? table.Kv.Capture(slot).State : conversation.State;
+        }
+        catch (StokerException large) when (large.Kind == ErrorKind.TooLarge)
+        {
+            Console.Error.WriteLine($"Session {conversation.Session!.Name}: only its text is kept. {large.Message}");
+            return null;
         }
     }
 

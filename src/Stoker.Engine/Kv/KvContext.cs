@@ -60,7 +60,7 @@ public sealed class KvContext : IDisposable
             if (options.Mode == KvMode.Ssd) throw new StokerException(ErrorKind.Unsupported, $"KV cannot be kept in files: {reason}. Use --kv auto or ram.");
         }
         var context = LlamaContext.Create(library, model, ContextShape.InMemory(options));
-        return new KvContext(context, new RamSlots(context), options) { Reason = reason };
+        return new KvContext(context, new RamSlots(context, options), options) { Reason = reason };
     }
 
     /// <summary>Puts a conversation into an empty slot.</summary>

@@ -26,6 +26,9 @@ public sealed record KvOptions
     /// <summary>Where the files of conversations lie; null: there is no such place, so that Auto means memory.</summary>
     public string? SessionsFolder { get; init; }
 
+    /// <summary>The largest state that is copied out of memory, in bytes. Default: what an array holds.</summary>
+    public long MostStateBytes { get; init; } = Array.MaxLength;
+
     /// <summary>Tokens whose cells stay in memory, the latest of a conversation; null: as many as the kernel likes.</summary>
     public int? WindowTokens { get; init; }
 }

@@ -5,15 +5,18 @@ using Stoker.Native.Llama;
 namespace Stoker.Engine.Kv;
 
 /// <summary>Cells in memory: a conversation comes and goes by copying its whole state.</summary>
-internal sealed class RamSlots(LlamaContext context) : KvSlots
+internal sealed class RamSlots(LlamaContext context, KvOptions options) : KvSlots
 {
+    // Keys and values of full attention, those of a sliding window beside them.
+    private int Caches => context.Model.IsRecurrent && !context.Model.IsHybrid ? 0 : context.Model.WindowTokens > 0 ? 2 : 1;
+
     internal override void Attach(int slot, KvChain? chain, int cells, ReadOnlyMemory<byte> state)
     {
         Empty(slot);
         if (cells == 0) return;
         try
         {
-            context.PutState(slot, state.Span);
+            context.PutState(slot, StreamCount.Change(state, options.Slots, Caches).Span);
         }
         catch (LlamaException error)
         {
@@ -32,7 +35,7 @@ internal sealed class RamSlots(LlamaContext context) : KvSlots
         var cells = Cells(slot);
         if (cells == 0) return new KvState(0, []);
         var bytes = context.StateBytes(slot);
-        if (bytes > Array.MaxLength)
+        if (bytes > options.MostStateBytes)
             throw new StokerException(ErrorKind.TooLarge, $"The conversation's {bytes >> 20} MiB of KV cannot be copied out of memory: keep the cache in files (--kv ssd).");
         return new KvState(cells, context.CopyState(slot));
     }

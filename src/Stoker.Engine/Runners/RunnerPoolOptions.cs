@@ -20,9 +20,6 @@ public sealed record RunnerPoolOptions
     /// <summary>Bytes that all sessions may take, or null: what the disk has.</summary>
     public long? SessionQuotaBytes { get; init; }
 
-    /// <summary>Snapshots of sessions survive the loss of power.</summary>
-    public bool SyncSessions { get; init; }
-
     /// <summary>Gets one line for each event and each line a runner writes, with the model's name before it (<c>-</c>: of none).</summary>
     public Action<string, string>? Log { get; init; }
 }

@@ -32,6 +32,9 @@ public sealed class SessionStore
         Folders().Select(SessionSummaries.TryRead).OfType<SessionSummary>().Where(summary => scope is null || summary.Scope == scope)
             .OrderByDescending(static summary => summary.UsedAt).ToList());
 
+    /// <summary>Disk blocks of all sessions, in bytes; what several share counts once.</summary>
+    public long UsedBytes() => SessionErrors.OnDisk("Measuring sessions", Options.Root, _room.UsedBytes);
+
     /// <summary>By name or id; null: there is none. With a scope, only its own is seen.</summary>
     /// <exception cref="StokerException">Conflict: several scopes have one of that name.</exception>
     public SessionSummary? Find(string nameOrId, string? scope = null) =>

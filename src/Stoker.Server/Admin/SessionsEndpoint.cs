@@ -28,7 +28,7 @@ public sealed class SessionsEndpoint(SessionStore store, ISessionHolders? holder
         routes.Add("POST", AdminRoutes.SessionVerify, Exposure.Socket, VerifyAsync);
     }
 
-    private Task ListAsync(HttpCall call) => JsonResponse.WriteAsync(call.Http, new SessionList(store.List()), AdminJson.Default.SessionList);
+    private Task ListAsync(HttpCall call) => JsonResponse.WriteAsync(call.Http, new SessionList(store.List(), store.UsedBytes(), store.Options.QuotaBytes), AdminJson.Default.SessionList);
 
     private Task ShowAsync(HttpCall call)
     {

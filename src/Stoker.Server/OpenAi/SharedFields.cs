@@ -87,6 +87,7 @@ internal static class SharedFields
             KvWindow = (int?)stoker.Integer("kv_window", 256, 16 << 20),
             Repack = stoker.Text("repack", 16),
             GpuLayers = (int?)stoker.Integer("gpu_layers", 0, 100_000),
+            Durability = stoker.Text("durability", 16),
             KeepAliveS = stoker.Number("keep_alive_s", -TenYearsS, TenYearsS),
             LogitHashes = stoker.Flag("logit_hashes"),
             LoadOnly = stoker.Flag("load_only"),

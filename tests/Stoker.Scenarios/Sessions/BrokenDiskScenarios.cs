@@ -61,6 +61,7 @@ public sealed partial class BrokenDiskScenarios(ScenarioHub hub)
         Assert.Matches(@"Sessions take [\d,]+ bytes and [\d,]+ more are needed, but sessions_quota is 2,097,152", refusal);
         Assert.True(await CellsAsync(home, "old") > 40);
         Assert.True(await CellsAsync(home, "new") > 10);
+        Assert.Contains("of sessions_quota, which is 2.10 MB", (await home.StokerAsync("sessions", "ls")).Expect(0).Error);
         (await home.StokerAsync("sessions", "rm", "new")).Expect(0);
         (await home.StokerAsync(Talk("old", "Is there room now?", 100))).Expect(0);
         await AssertSoundAsync(home);

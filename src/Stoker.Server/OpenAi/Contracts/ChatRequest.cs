@@ -72,6 +72,9 @@ public sealed record StokerExtension
     /// <summary><c>--ngl</c>.</summary>
     public int? GpuLayers { get; init; }
 
+    /// <summary><c>--durability</c>: <c>process</c>, <c>fsync</c>.</summary>
+    public string? Durability { get; init; }
+
     /// <summary>Seconds the model stays loaded after the answer; 0 unloads at once, negative never.</summary>
     public double? KeepAliveS { get; init; }
 
@@ -104,6 +107,7 @@ public sealed record StokerExtension
                 KvWindowTokens = KvWindow,
                 Repack = Repack is null ? null : Engine.LoadWords.Repack(Repack),
                 GpuLayers = GpuLayers,
+                SyncSessions = Durability is null ? null : Engine.LoadWords.SyncSessions(Durability),
             };
             return options == new Engine.LoadOptions() ? null : options;
         }

@@ -28,6 +28,35 @@ public sealed class KvContextTests
         Assert.Equal(stayed, rig.Decode(1, conversation: 1, tokens: 1));
     }
 
+    [Theory]
+    [InlineData("tiny", 2, 5)]
+    [InlineData("gemma3t", 3, 1)] // keys and values of two kinds
+    [InlineData("lfm2t", 1, 4)]
+    [InlineData("granitet", 4, 2)]
+    public void Attach_StateOfAContextWithOtherSlots_ContinuesAsThere(string shape, int slots, int others)
+    {
+        using var rig = new KvRig(shape, Options with { Slots = slots });
+        var slot = slots - 1;
+        rig.Decode(slot, conversation: 1, tokens: 90);
+        var captured = rig.Kv.Capture(slot);
+        var stayed = rig.Decode(slot, conversation: 1, tokens: 1);
+
+        using var other = new KvRig(shape, Options with { Slots = others });
+        other.Kv.Attach(others / 2, null, captured.Cells, captured.State);
+        Assert.Equal(stayed, other.Decode(others / 2, conversation: 1, tokens: 1));
+    }
+
+    [Fact]
+    public void Capture_MoreThanCanBeCopied_IsTooLargeAndTheConversationStays()
+    {
+        using var rig = new KvRig("tiny", Options with { MostStateBytes = 100_000 });
+        rig.Decode(0, conversation: 1, tokens: 90);
+        Assert.Equal(ErrorKind.TooLarge, Assert.Throws<StokerException>(() => rig.Kv.Detach(0)).Kind);
+        Assert.Equal(89, rig.Kv.Context.LastPosition(0));
+        Assert.True(rig.Kv.Truncate(0, 20));
+        Assert.Equal(20, rig.Kv.Detach(0).Cells);
+    }
+
     [Fact]
     public void Truncate_ThenTheSameTokens_GivesTheSameLogits()
     {
