@@ -66,7 +66,11 @@ public static class RunnerMain
         var wait = TimeSpan.Zero;
         while (true)
         {
-            if (model is not { IsIdle: false }) wait = Timeout.InfiniteTimeSpan;
+            if (model is not { IsIdle: false })
+            {
+                wait = Timeout.InfiniteTimeSpan;
+                if (requests.Count == 0) model?.Rest();
+            }
             if (requests.TryTake(out var request, wait)) Answer(request, library, reason, ref model);
             else if (model is null) return;
             wait = model is null || model.Step() ? TimeSpan.Zero : Behind;

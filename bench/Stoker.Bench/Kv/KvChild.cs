@@ -40,6 +40,7 @@ internal static class KvChild
             {
                 ["template", var path] => commands.Template(path),
                 ["fill", var slot, var cells, var path] => commands.Fill(Number(slot), Number(cells), path),
+                ["begin", var slot] => commands.NewConversation(Number(slot)),
                 ["prefill", var slot, var tokens] => commands.Prefill(Number(slot), Number(tokens)),
                 ["decode", var slot, var tokens] => commands.Decode(Number(slot), Number(slot), Number(tokens)),
                 ["decode-all", var tokens] => commands.Decode(0, commands.Slots - 1, Number(tokens)),

@@ -34,6 +34,13 @@ internal sealed partial class KvCommands(LlamaLibrary library, KvSide side, KvCh
         return new KvReply { Seconds = Stopwatch.GetElapsedTime(begun).TotalSeconds, Tokens = cells };
     }
 
+    /// <summary>A new conversation in a slot, in place of what it has.</summary>
+    public KvReply NewConversation(int slot)
+    {
+        side.Begin(slot);
+        return new KvReply();
+    }
+
     /// <summary>Really computes a prompt behind what the slot has.</summary>
     public KvReply Prefill(int slot, int tokens)
     {
@@ -41,7 +48,7 @@ internal sealed partial class KvCommands(LlamaLibrary library, KvSide side, KvCh
         Feed(slot, tokens);
         var hash = Choose(slot, _batch.Count - 1, LogitHash.Start);
         var seconds = Stopwatch.GetElapsedTime(begun).TotalSeconds;
-        side.AfterPrompt();
+        side.AfterPrompt(tokens);
         return new KvReply { Seconds = seconds, Tokens = tokens, Hash = LogitHash.Text(hash) };
     }
 

@@ -9,6 +9,26 @@ internal static class KvPrefillBench
 
     public static async Task RunAsync(KvLab lab, Action<Figure> tell, CancellationToken cancellationToken)
     {
+        await RunFreshAsync(lab, tell, cancellationToken);
+        await RunDeepAsync(lab, tell, cancellationToken);
+    }
+
+    /// <summary>Conversations that begin: each prompt is written into a file that has nothing yet.</summary>
+    private static async Task RunFreshAsync(KvLab lab, Action<Figure> tell, CancellationToken cancellationToken)
+    {
+        var shape = lab.Quick ? "0.5bs" : "0.5b";
+        await using var ours = await lab.StartAsync("ssd", shape, 8192, cancellationToken);
+        await using var stock = await lab.StartAsync("stock", shape, 8192, cancellationToken);
+        foreach (var (tokens, pairs) in lab.Quick ? [(100, 3)] : new[] { (100, 7), (2000, 3) })
+        {
+            string[] commands = ["begin 0", string.Create(CultureInfo.InvariantCulture, $"prefill 0 {tokens}")];
+            foreach (var child in new[] { ours, stock }) await child.AskAsync("prefill 0 64", cancellationToken);
+            await KvSpeedBench.PairsAsync(lab, ours, stock, commands, pairs, $"prompts of {tokens} tokens, conversations that begin, / stock", tell, cancellationToken);
+        }
+    }
+
+    private static async Task RunDeepAsync(KvLab lab, Action<Figure> tell, CancellationToken cancellationToken)
+    {
         var depth = lab.Quick ? 8192 : 59_392;
         var chunk = lab.Quick ? 512 : 1024;
         var pairs = lab.Quick ? 1 : 3;

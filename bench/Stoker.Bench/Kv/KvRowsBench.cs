@@ -34,7 +34,9 @@ internal static class KvRowsBench
         }
         KvLab.Drop(lab.Model(shape));
         await using var child = await lab.StartAsync("ssd", shape, contextTokens, cancellationToken, cgroup: cgroup);
-        var (memory, detail) = await AnswerAsync(child, 3, cancellationToken);
+        const int tokens = 3;
+        var (memory, done, detail) = await AnswerAsync(child, tokens, cancellationToken);
+        tell(Figure.AtLeast($"{shape} at {contextTokens}, ssd, in {CgroupBytes >> 20} MiB: tokens it finishes", done, tokens, "", $"a model of {new FileInfo(lab.Model(shape)).Length >> 20} MiB"));
         tell(Figure.Told(name, memory.RssAnon, "MiB", string.Create(CultureInfo.InvariantCulture, $"{detail}; cgroup v{cgroup.Version}, peak {cgroup.PeakMib:0}")));
     }
 
@@ -47,15 +49,15 @@ internal static class KvRowsBench
             return;
         }
         await using var child = await lab.StartAsync(side, shape, contextTokens, cancellationToken);
-        var (memory, detail) = await AnswerAsync(child, 8, cancellationToken);
+        var (memory, _, detail) = await AnswerAsync(child, 8, cancellationToken);
         tell(Figure.Told(name, memory.RssAnon, "MiB", detail));
     }
 
-    private static async Task<(MemorySample Memory, string Detail)> AnswerAsync(KvChildProcess child, int tokens, CancellationToken cancellationToken)
+    private static async Task<(MemorySample Memory, int Tokens, string Detail)> AnswerAsync(KvChildProcess child, int tokens, CancellationToken cancellationToken)
     {
         await child.AskAsync("prefill 0 16", cancellationToken);
         var answer = await child.AskAsync(string.Create(CultureInfo.InvariantCulture, $"decode 0 {tokens}"), cancellationToken);
         var memory = child.Memory();
-        return (memory, string.Create(CultureInfo.InvariantCulture, $"{memory}; context made in {child.Opened.Seconds:0.00} s, {answer.Rate:0.00} tokens/s"));
+        return (memory, answer.Tokens, string.Create(CultureInfo.InvariantCulture, $"{memory}; context made in {child.Opened.Seconds:0.00} s, {answer.Rate:0.00} tokens/s"));
     }
 }

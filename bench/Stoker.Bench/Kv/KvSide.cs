@@ -18,8 +18,11 @@ internal abstract class KvSide : IDisposable
     {
     }
 
-    /// <summary>After a prompt.</summary>
-    public virtual void AfterPrompt()
+    /// <summary>A new conversation, in place of what the slot has.</summary>
+    public virtual void Begin(int slot) => Context.TryTruncate(slot, 0);
+
+    /// <summary>After a prompt of so many tokens.</summary>
+    public virtual void AfterPrompt(int tokens)
     {
     }
 

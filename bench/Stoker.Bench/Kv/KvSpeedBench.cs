@@ -32,14 +32,19 @@ internal static class KvSpeedBench
         await using var stock = await lab.StartAsync("stock", shape, 4096, cancellationToken, slots);
         foreach (var child in new[] { ours, stock })
         {
-            for (var slot = 0; slot < slots; slot++) await child.AskAsync(string.Create(CultureInfo.InvariantCulture, $"prefill {slot} {64 + (32 * slot)}"), cancellationToken);
+            for (var slot = 0; slot < slots; slot++) await child.AskAsync(string.Create(CultureInfo.InvariantCulture, $"prefill {slot} {16 + (8 * slot)}"), cancellationToken);
             await child.AskAsync("decode-all 1", cancellationToken);
         }
-        await PairsAsync(lab, ours, stock, "decode-all 12", lab.Quick ? 3 : 7, "four conversations in one batch / stock's streams", tell, cancellationToken);
+        await PairsAsync(lab, ours, stock, "decode-all 6", lab.Quick ? 3 : 7, "four conversations in one batch / stock's streams", tell, cancellationToken);
     }
 
-    private static async Task PairsAsync(
-        KvLab lab, KvChildProcess ours, KvChildProcess stock, string command, int pairs, string name, Action<Figure> tell, CancellationToken cancellationToken)
+    private static Task PairsAsync(
+        KvLab lab, KvChildProcess ours, KvChildProcess stock, string command, int pairs, string name, Action<Figure> tell, CancellationToken cancellationToken) =>
+        PairsAsync(lab, ours, stock, [command], pairs, name, tell, cancellationToken);
+
+    /// <param name="commands">The last one is measured.</param>
+    internal static async Task PairsAsync(
+        KvLab lab, KvChildProcess ours, KvChildProcess stock, IReadOnlyList<string> commands, int pairs, string name, Action<Figure> tell, CancellationToken cancellationToken)
     {
         var rates = new List<double>();
         var stockRates = new List<double>();
@@ -47,9 +52,9 @@ internal static class KvSpeedBench
         for (var pair = 0; pair < pairs; pair++)
         {
             // Who goes first alternates, so that a drift of the machine favours nobody.
-            var theirs = pair % 2 == 0 ? await stock.AskAsync(command, cancellationToken) : null;
-            var own = await ours.AskAsync(command, cancellationToken);
-            theirs ??= await stock.AskAsync(command, cancellationToken);
+            var theirs = pair % 2 == 0 ? await AskAsync(stock) : null;
+            var own = await AskAsync(ours);
+            theirs ??= await AskAsync(stock);
             rates.Add(own.Rate);
             stockRates.Add(theirs.Rate);
             same &= own.Hash == theirs.Hash;
@@ -59,6 +64,12 @@ internal static class KvSpeedBench
             CultureInfo.InvariantCulture,
             $"{Samples.Median(rates):0.00} of {Samples.Median(stockRates):0.00} tokens/s ({Samples.Range(rates, "0.00")} of {Samples.Range(stockRates, "0.00")}), {pairs} pairs, logits {(same ? "equal" : "DIFFER")}");
         tell(lab.Quick ? Figure.Told(name, ratio, "", detail) : Figure.AtLeast(name, ratio, 0.97, "", detail));
-        if (!same) tell(Figure.AtLeast("logits of both sides are equal, bit for bit", 0, 1, "", command));
+        if (!same) tell(Figure.AtLeast("logits of both sides are equal, bit for bit", 0, 1, "", commands[^1]));
+
+        async Task<KvReply> AskAsync(KvChildProcess child)
+        {
+            foreach (var before in commands.SkipLast(1)) await child.AskAsync(before, cancellationToken);
+            return await child.AskAsync(commands[^1], cancellationToken);
+        }
     }
 }

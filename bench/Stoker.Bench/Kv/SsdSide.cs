@@ -10,6 +10,9 @@ internal sealed class SsdSide : KvSide
 {
     // What a decode loop keeps reserved ahead, so that most tokens ask the file system nothing.
     private const int ReserveAhead = 256;
+
+    // As the runner's loop: after shorter prompts the work memory is not worth giving back.
+    private const int LongPrompt = 1024;
     private const string SessionName = "kept";
 
     private static readonly SessionIdentity Identity = new() { Model = "bench", ModelDigest = "bench", Runtime = "bench", KvTypes = "f16/f16", Rope = "bench", Shape = "bench" };
@@ -70,7 +73,16 @@ internal sealed class SsdSide : KvSide
         Kv.Reserve(slot, _reserved[slot]);
     }
 
-    public override void AfterPrompt() => Kv.ReleaseCompute();
+    public override void Begin(int slot)
+    {
+        Leave(slot).Chain.Dispose();
+        Enter(slot, new KvChain([], NewFile()), default);
+    }
+
+    public override void AfterPrompt(int tokens)
+    {
+        if (tokens >= LongPrompt) Kv.ReleaseCompute();
+    }
 
     /// <summary>Named, so that its blocks can be counted from outside; the parent removes the folder.</summary>
     public KvFile NewFile() => KvFile.Create(Path.Combine(Folder, $"{++_files}.kv"), Layout);

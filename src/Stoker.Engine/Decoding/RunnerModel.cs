@@ -101,6 +101,9 @@ public sealed class RunnerModel : IDisposable
     /// <summary>One step of all answers. False: every receiver is behind.</summary>
     public bool Step() => _loop?.Step() ?? true;
 
+    /// <summary>For when nobody waits, before waiting for somebody.</summary>
+    public void Rest() => _loop?.Rest();
+
     /// <summary>Lets sessions go.</summary>
     /// <exception cref="StokerException">Busy: somebody answers in it.</exception>
     public void Close(CloseSessionCommand command) => _desk?.Close(command.NameOrId, command.Scope);

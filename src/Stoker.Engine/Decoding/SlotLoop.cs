@@ -35,6 +35,9 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table, SessionDesk? de
     /// <summary>An answer is to begin as soon as a slot is free.</summary>
     public void Join(GenerationRequest request, IAnswerTarget target) => _waiting.Enqueue((request, target));
 
+    /// <summary>Nobody waits: what the next answer would wait for is done now.</summary>
+    public void Rest() => table.PrepareSlot();
+
     /// <summary>One step. False: every receiver is behind, and there is nothing to do but wait a little.</summary>
     public bool Step()
     {

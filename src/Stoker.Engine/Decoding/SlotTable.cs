@@ -16,6 +16,9 @@ internal sealed class SlotTable(KvContext kv, string? folder) : IDisposable
     /// <summary>Cells of all kept ones take no more than this on disk.</summary>
     private const long MostKeptBytes = 8L << 30;
 
+    /// <summary>Shorter ones enter any slot in a millisecond.</summary>
+    private const int WorthPreparing = 4096;
+
     private readonly Conversation?[] _slots = new Conversation?[kv.Slots];
     private readonly List<Conversation> _kept = [];
     private long _clock;
@@ -114,6 +117,14 @@ internal sealed class SlotTable(KvContext kv, string? folder) : IDisposable
             bytes += (kept.Tokens.Count * (kv.Layout?.CellBytes ?? 0)) + kept.State.Length;
             if (++count > MostKept || bytes > MostKeptBytes || kept.Tokens.Count == 0) ForgetIdle(kept);
         }
+    }
+
+    /// <summary>While nobody waits: the next empty slot is made ready for a fork of the longest conversation.</summary>
+    public void PrepareSlot()
+    {
+        var longest = _kept.Select(static kept => kept.Tokens.Count).DefaultIfEmpty().Max();
+        var empty = Array.IndexOf(_slots, null);
+        if (empty >= 0 && longest >= WorthPreparing) kv.Prepare(empty, longest);
     }
 
     /// <summary>Gone, with its cells.</summary>

@@ -77,6 +77,16 @@ public sealed class KvContext : IDisposable
         _slots.Attach(slot, chain, cells, state);
     }
 
+    /// <summary>
+    /// Has an empty slot ready for a conversation of so many tokens, which then enters it without llama.cpp listing its cells. For
+    /// when nobody waits: it takes some 0.2 ms and 0.1 MiB for a thousand. Where nothing can be made ready nothing is done.
+    /// </summary>
+    public void Prepare(int slot, int cells)
+    {
+        Check(slot);
+        _slots.Prepare(slot, Math.Min(cells, ContextTokensPerSlot));
+    }
+
     /// <summary>Takes the conversation out; the slot is empty after.</summary>
     /// <exception cref="StokerException">TooLarge: in memory, beyond 2 GiB; it stays in its slot.</exception>
     public KvState Detach(int slot)

@@ -12,6 +12,10 @@ internal abstract class KvSlots : IDisposable
     /// <summary>Of the conversation in the slot; 0: it is empty.</summary>
     internal abstract int Cells(int slot);
 
+    internal virtual void Prepare(int slot, int cells)
+    {
+    }
+
     internal abstract KvState Capture(int slot);
 
     internal abstract void Empty(int slot);

@@ -75,6 +75,20 @@ internal sealed class SsdSlots : KvSlots
         }
     }
 
+    internal override void Prepare(int slot, int cells)
+    {
+        if (HasInPlaceState || _chains[slot] is not null || Cells(slot) > 0 || _context.LastPosition(slot) + 1 >= cells) return;
+        try
+        {
+            Restore(slot, cells, ReadOnlyMemory<byte>.Empty);
+            _hasLeftList[slot] = true;
+        }
+        catch (StokerException)
+        {
+            Clear(slot); // whoever enters it is told
+        }
+    }
+
     internal override int Cells(int slot) => _hasLeftList[slot] ? 0 : _context.LastPosition(slot) + 1;
 
     internal override KvState Capture(int slot)

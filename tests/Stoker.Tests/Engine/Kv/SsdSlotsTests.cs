@@ -152,6 +152,29 @@ public sealed class SsdSlotsTests : IDisposable
             [turn(0, 400), turn(1, 150), turn(0, 5), turn(1, 5), turn(1, 7), turn(0, 300), turn(1, 1)];
     }
 
+    [Theory]
+    [InlineData("tiny", 100)]
+    [InlineData("tiny", 301)]
+    [InlineData("tiny", 900)]
+    [InlineData("gemma3t", 900)]
+    [InlineData("lfm2t", 301)]
+    public void Prepare_ShorterLongerOrAsLong_TheConversationGoesOnBitForBit(string shape, int prepared)
+    {
+        using var rig = new KvRig(shape, Options(KvMode.Ssd, KvType.F16));
+        using var chain = rig.NewChain(_folder.Path);
+        rig.Kv.Prepare(0, prepared);
+        rig.Kv.Attach(0, chain, 0, ReadOnlyMemory<byte>.Empty);
+        rig.Decode(0, conversation: 1, tokens: 301);
+        var state = rig.Kv.Capture(0);
+        rig.Kv.Prepare(0, prepared); // somebody is in it
+        var expected = rig.Decode(0, conversation: 1, tokens: 1);
+        rig.Kv.Empty(0);
+        rig.Kv.Prepare(1, prepared);
+        Assert.Equal(0, rig.Kv.Capture(1).Cells);
+        rig.Kv.Attach(1, chain, state.Cells, state.State);
+        Assert.Equal(expected, rig.Decode(1, conversation: 1, tokens: 1));
+    }
+
     [Fact]
     public void Attach_PagesOnTheDiskOnly_ReadsThoseOfTheConversationAndNotBeyond()
     {
