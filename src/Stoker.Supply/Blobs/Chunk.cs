@@ -1,3 +1,5 @@
+using Stoker.Core.Errors;
+
 namespace Stoker.Supply.Blobs;
 
 /// <summary>The unit of verification, wherever a blob is: 8 MiB (version 1 of the chunk map). The last chunk of a blob may be shorter.</summary>
@@ -10,6 +12,17 @@ public static class Chunk
     {
         ArgumentOutOfRangeException.ThrowIfNegative(blobBytes);
         return checked((int)((blobBytes + SizeBytes - 1) / SizeBytes));
+    }
+
+    /// <summary>No blob has more: 8 TiB. Who says otherwise would have us make room for it.</summary>
+    public const long MaxBlobBytes = (long)ChunkMap.MaxChunks * SizeBytes;
+
+    /// <summary>Refuses a size that somebody else announced, before anything is made for it.</summary>
+    /// <exception cref="StokerException">TooLarge.</exception>
+    public static void CheckSize(long? blobBytes, string what)
+    {
+        if (blobBytes > MaxBlobBytes)
+            throw new StokerException(ErrorKind.TooLarge, $"{Printable.Short(what, 200)} is said to have {blobBytes:N0} bytes; more than {MaxBlobBytes:N0} are not fetched.");
     }
 
     public static long Offset(int index) => (long)index * SizeBytes;

@@ -23,6 +23,7 @@ internal sealed class FetchAttempt(
     /// <param name="cancellationToken">Leaves a state to go on from.</param>
     internal async Task<BlobLease> RunAsync(bool forget, CancellationToken cancellationToken)
     {
+        Chunk.CheckSize(file.SizeBytes, file.Name);
         var resume = forget ? null : ResumePoint.Read(_journalContent, _content, file, cancellationToken);
         if (resume is null) _content.SetLength(0);
         if (resume is not null && resume.Done.All(static done => done)) return await FinishRangesAsync(StartOf(resume, resume.Header.SizeBytes, KnownOf(resume)), resume, null, cancellationToken);
@@ -50,6 +51,7 @@ internal sealed class FetchAttempt(
 
     private DownloadStart StartOf(ResumePoint? resume, long size, Validators known)
     {
+        Chunk.CheckSize(size, _origins[0].Shown);
         var count = Chunk.CountOf(size);
         var map = file.Digest is { } digest && store.ReadMap(digest) is { } kept && kept.SizeBytes == size ? kept : null;
         return new DownloadStart(size, known, resume?.Done ?? new bool[count], resume?.Sums ?? new ChunkSums[count], new byte[count], map) { IsDigestKnown = file.Digest is not null };

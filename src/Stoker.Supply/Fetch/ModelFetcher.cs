@@ -38,6 +38,7 @@ public sealed class ModelFetcher
         try
         {
             await HoldWhatIsHereAsync(manifest, leases, progress, cancellationToken);
+            foreach (var file in manifest.Files) Chunk.CheckSize(file.SizeBytes, file.Name);
             using var room = ReserveRoom(manifest, leases, session);
             var fresh = Enumerable.Range(0, leases.Length).Where(i => leases[i] is null).ToList();
             await FetchMissingAsync(manifest, leases, session, progress, cancellationToken);

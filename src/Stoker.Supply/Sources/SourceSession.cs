@@ -1,7 +1,5 @@
 using System.Net;
 using System.Net.Http.Headers;
-using System.Net.Security;
-using System.Security.Cryptography.X509Certificates;
 using Stoker.Core.Errors;
 using Stoker.Core.Models;
 
@@ -22,6 +20,7 @@ public sealed class SourceSession : IDisposable
     private readonly RegistryTokens _registryTokens;
     private readonly SourceOptions _options;
     private readonly Lazy<S3Bucket> _s3;
+    private readonly NamedAuthorities? _authorities;
     private IReadOnlyList<ILocalStore>? _localStores;
 
     public SourceSession(SourceAccess access, SourceOptions options)
@@ -32,13 +31,18 @@ public sealed class SourceSession : IDisposable
         _handler = new Lazy<SocketsHttpHandler>(MakeHandler);
         _client = new Lazy<HttpMessageInvoker>(() => new HttpMessageInvoker(_handler.Value, disposeHandler: false));
         _registryTokens = new RegistryTokens(this);
+        _authorities = access.CaFile is { } path ? new NamedAuthorities(path) : null;
         _s3 = new Lazy<S3Bucket>(() => new S3Bucket(this, _handler.Value));
     }
 
     public SourceAccess Access { get; }
 
     /// <summary>S3, whose library is loaded at the first call.</summary>
-    internal S3Bucket S3() => _s3.Value;
+    internal S3Bucket S3()
+    {
+        _authorities?.Read();
+        return _s3.Value;
+    }
 
     /// <summary>Other programs' models on this machine.</summary>
     internal IReadOnlyList<ILocalStore> LocalStores => _localStores ??=
@@ -156,7 +160,7 @@ public sealed class SourceSession : IDisposable
             UseProxy = Access.Proxy is not null && !Access.Offline,
             Proxy = Access.Proxy is { } proxy ? new SourceProxy(proxy, Access.NoProxy) : null,
         };
-        if (Access.CaFile is { } path) handler.SslOptions = TrustAlso(path);
+        if (_authorities is not null) handler.SslOptions = _authorities.Trusting();
         return handler;
     }
 
@@ -176,6 +180,7 @@ public sealed class SourceSession : IDisposable
 
     private async Task<HttpResponseMessage> SendOnceAsync(SourceHop hop, string? bearer, Action<HttpRequestHeaders>? setHeaders, CancellationToken cancellationToken)
     {
+        if (hop.Address.Scheme == Uri.UriSchemeHttps) _authorities?.Read();
         using var request = new HttpRequestMessage(HttpMethod.Get, hop.Address) { Version = _options.HttpVersion, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
         request.Options.Set(SourceConnector.ReachKey, hop.Reach);
         request.Headers.UserAgent.ParseAdd($"stoker/{Version}");
@@ -222,32 +227,6 @@ public sealed class SourceSession : IDisposable
 
     private static SourceException TooLarge(Uri address, int maxBytes) =>
         new(ErrorKind.TooLarge, $"{Shown(address)} answers with more than {maxBytes:N0} bytes where a small document belongs.", canRetry: false);
-
-    private static SslClientAuthenticationOptions TrustAlso(string path)
-    {
-        var own = new X509Certificate2Collection();
-        try
-        {
-            own.ImportFromPemFile(path);
-        }
-        catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException or System.Security.Cryptography.CryptographicException)
-        {
-            throw new StokerException(ErrorKind.InvalidInput, $"The file of certificate authorities {path} cannot be read: {Printable.Short(unreadable.Message)}", unreadable);
-        }
-        return new SslClientAuthenticationOptions
-        {
-            RemoteCertificateValidationCallback = (_, certificate, chain, errors) =>
-            {
-                if (errors == SslPolicyErrors.None) return true;
-                if (certificate is null || chain is null || errors != SslPolicyErrors.RemoteCertificateChainErrors) return false;
-                chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
-                chain.ChainPolicy.CustomTrustStore.AddRange(own);
-                using var copy = new X509Certificate2(certificate);
-                return chain.Build(copy);
-            },
-        };
-    }
-
 }
 
 /// <summary>One step of a request's way: where, whether the token may go along, and what addresses it may lead to.</summary>

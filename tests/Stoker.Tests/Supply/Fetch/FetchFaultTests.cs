@@ -187,6 +187,20 @@ public sealed class FetchFaultTests
         Assert.Empty(home.BlobFiles());
     }
 
+    [Theory]
+    [InlineData(long.MaxValue - (1L << 32))]
+    [InlineData(1L << 50)]
+    public async Task Fetch_OfASizeThatNothingHas_IsRefusedBeforeAnythingIsMadeForIt(long more)
+    {
+        await using var home = await FetchHome.StartAsync();
+        var content = home.Publish("f.bin");
+        home.Hub.Faults.Add(new HubFault { Path = "/files/f.bin", ContentRangeTotalShift = more });
+        var answered = await Assert.ThrowsAnyAsync<StokerException>(() => home.FetchAsync(home.Described("f.bin")));
+        var announced = await Assert.ThrowsAnyAsync<StokerException>(() => home.FetchAsync(home.Described("f.bin", content) with { SizeBytes = more }));
+        Assert.Equal((ErrorKind.TooLarge, ErrorKind.TooLarge), (answered.Kind, announced.Kind));
+        Assert.Empty(home.BlobFiles());
+    }
+
     [Fact]
     public async Task Fetch_LongBody_IsRefusedOrCutToWhatWasAsked()
     {
