@@ -175,10 +175,10 @@ public sealed class ModelSupplyPullTests
     public async Task Pull_WithNoRoom_NamesNeededAndFree()
     {
         await using var home = await HubHome.StartAsync();
-        home.Hub.Publisher.OllamaManifest("library/huge:latest", """{"layers":[{"mediaType":"application/vnd.ollama.image.model","digest":"sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","size":4611686018427387904}]}""");
+        home.Hub.Publisher.OllamaManifest("library/huge:latest", """{"layers":[{"mediaType":"application/vnd.ollama.image.model","digest":"sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","size":8796093022208}]}""");
         var refused = await Assert.ThrowsAnyAsync<StokerException>(() => home.PullAsync("ollama:huge"));
         Assert.Equal(ErrorKind.OutOfSpace, refused.Kind);
-        Assert.Contains("4,611,686,018,427,387,904 bytes are needed", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("8,796,093,022,208 bytes are needed", refused.Message, StringComparison.Ordinal);
     }
 
     [Fact]
