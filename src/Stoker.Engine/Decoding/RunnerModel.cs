@@ -85,6 +85,12 @@ public sealed class RunnerModel : IDisposable
     /// <summary>The context that a model gets. Pure.</summary>
     public static int ContextTokens(int? asked, int trained) => asked ?? (trained > 0 ? Math.Min(trained, DefaultContextTokens) : DefaultContextTokens);
 
+    /// <summary>
+    /// The largest state of a conversation in memory that may be copied: a runner's heap is limited, the session in each slot holds its
+    /// last state and reading or saving one takes another two. Pure.
+    /// </summary>
+    public static long MostStateBytes(long heapBytes, int slots) => Math.Min(Array.MaxLength, heapBytes / (2 * (slots + 2)));
+
     public int[] Tokenize(TokenizeCommand command)
     {
         if (!_model.HasVocabulary) throw new StokerException(ErrorKind.Unsupported, "This model has no vocabulary.");
@@ -129,6 +135,7 @@ public sealed class RunnerModel : IDisposable
             MicroBatch = MicroBatchTokens,
             SessionsFolder = command.SessionsFolder,
             WindowTokens = command.KvWindowTokens,
+            MostStateBytes = MostStateBytes(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, command.Slots ?? 1),
         };
         var kv = KvContext.Create(library, model, options);
         // In memory every slot takes a whole cache: where that was not foreseen, fewer are made.

@@ -38,8 +38,8 @@ internal sealed class SessionDesk(SessionStore store, SessionIdentity identity, 
     }
 
     /// <summary>
-    /// Makes the conversation as it is now the one that a restart finds. Cells in memory beyond 2 GiB are not kept: there it finds the
-    /// text, and computes it again.
+    /// Makes the conversation as it is now the one that a restart finds. More cells in memory than can be copied are not kept: there it
+    /// finds the text, and computes it again.
     /// </summary>
     public void Save(Conversation conversation, IReadOnlyList<ChatMessage> messages, byte[] samplerState)
     {

@@ -88,7 +88,7 @@ public sealed class KvContext : IDisposable
     }
 
     /// <summary>Takes the conversation out; the slot is empty after.</summary>
-    /// <exception cref="StokerException">TooLarge: in memory, beyond 2 GiB; it stays in its slot.</exception>
+    /// <exception cref="StokerException">TooLarge: in memory, beyond KvOptions.MostStateBytes; it stays in its slot.</exception>
     public KvState Detach(int slot)
     {
         var state = Capture(slot);

@@ -46,6 +46,12 @@ public sealed class KvContextTests
         Assert.Equal(stayed, other.Decode(others / 2, conversation: 1, tokens: 1));
     }
 
+    [Theory]
+    [InlineData(256L << 20, 1, 44_739_242)]
+    [InlineData(256L << 20, 4, 22_369_621)]
+    [InlineData(1L << 50, 1, 2_147_483_591)] // what an array holds
+    public void MostStateBytes_LeavesRoomForEachSlotsOwn(long heap, int slots, long expected) => Assert.Equal(expected, Stoker.Engine.Decoding.RunnerModel.MostStateBytes(heap, slots));
+
     [Fact]
     public void Capture_MoreThanCanBeCopied_IsTooLargeAndTheConversationStays()
     {
