@@ -113,6 +113,7 @@ public sealed class InferenceEngine : IInferenceEngine, ISessionHolders, IAsyncD
     private sealed class AnswerStages(IProgress<StageProgress>? progress, string item, TimeProvider time)
     {
         private readonly StageClock _prefill = new(progress, Stage.Prefill, item, time);
+        private StageClock? _check;
         private StageClock? _firstToken;
         private bool _told;
 
@@ -121,6 +122,13 @@ public sealed class InferenceEngine : IInferenceEngine, ISessionHolders, IAsyncD
             if (_told) return;
             switch (told)
             {
+                case SessionCheckProgress check:
+                    _check ??= new StageClock(progress, Stage.Verify, item, time);
+                    _check.Progress(check.DoneBytes, check.TotalBytes);
+                    break;
+                case GenerationStarted:
+                    _check?.Done(note: "the session's cells, after an unclean end");
+                    break;
                 case PrefillProgress prefill:
                     _prefill.Progress(prefill.DoneTokens, prefill.TotalTokens);
                     break;

@@ -154,6 +154,8 @@ public sealed class ModelLoader(IModelSource source, RunnerPool pool, MemoryLedg
         KvWindowTokens = options.KvWindowTokens,
         SessionsFolder = pool.Options.SessionsFolder,
         SessionQuotaBytes = pool.Options.SessionQuotaBytes,
+        PromptCacheBytes = pool.Options.PromptCacheBytes,
+        IdleAfterMs = pool.Options.IdleAfter < TimeSpan.Zero ? null : (long)pool.Options.IdleAfter.TotalMilliseconds,
         SyncSessions = options.SyncSessions ?? false,
         ModelName = manifest.Name,
         ModelDigest = DigestOf(manifest) ?? identity,

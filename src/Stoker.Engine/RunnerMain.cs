@@ -68,8 +68,8 @@ public static class RunnerMain
         {
             if (model is not { IsIdle: false })
             {
-                wait = Timeout.InfiniteTimeSpan;
                 if (requests.Count == 0) model?.Rest();
+                wait = model?.Wait ?? Timeout.InfiniteTimeSpan;
             }
             if (requests.TryTake(out var request, wait)) Answer(request, library, reason, ref model);
             else if (model is null) return;

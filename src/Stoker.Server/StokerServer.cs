@@ -159,6 +159,7 @@ public sealed class StokerServer : IAsyncDisposable
             AllowedHosts = [.. options.AllowedHosts, options.Host],
             AllowedOrigins = options.AllowedOrigins,
             Limits = new HttpLimits { MaxBodyBytes = options.MaxBodyBytes },
+            ScopeSecret = ScopeSecret.ReadOrCreate(start.Paths.ScopeSecret),
         };
     }
 
@@ -181,6 +182,8 @@ public sealed class StokerServer : IAsyncDisposable
             Load = LoadWords.Of(options),
             SessionsFolder = start.Paths.Sessions,
             SessionQuotaBytes = options.SessionsQuotaBytes,
+            PromptCacheBytes = options.PromptCacheBytes,
+            IdleAfter = options.KvIdle,
             Log = _runnerLog.Write,
         };
         return new InferenceEngine(new SuppliedModels(_supply), new MemoryLedger(new SystemMemoryGauge()), pool, start.Time);
@@ -217,7 +220,7 @@ public sealed class StokerServer : IAsyncDisposable
         new JobsEndpoint(_jobs).Map(routes);
         new PullEndpoint(_jobs, _supply, _start.Settings.Options, registry, _start.Time, logger).Map(routes);
         new StoredModelsEndpoint(_supply, _engine, logger).Map(routes);
-        new StoreEndpoint(_supply.Upkeep, logger).Map(routes);
+        new StoreEndpoint(_supply.Upkeep, _sessions, logger).Map(routes);
         new LoadedEndpoint(_engine).Map(routes);
         new SessionsEndpoint(_sessions, _engine as ISessionHolders, logger).Map(routes);
         new ConfigEndpoint(_start.Settings).Map(routes);

@@ -11,7 +11,14 @@ namespace Stoker.Supply;
 /// <param name="PartialBytes">Of downloads under way and interrupted ones.</param>
 /// <param name="FreeBytes">Of the disk.</param>
 /// <param name="QuotaBytes">What blobs and partial downloads may take, or null.</param>
-public sealed record StoreUsage(int Models, long ModelsBytes, long SharedBytes, long UnnamedBytes, long PartialBytes, long FreeBytes, long? QuotaBytes);
+public sealed record StoreUsage(int Models, long ModelsBytes, long SharedBytes, long UnnamedBytes, long PartialBytes, long FreeBytes, long? QuotaBytes)
+{
+    /// <summary>Conversations with a name; whoever knows of them says it.</summary>
+    public long SessionsBytes { get; init; }
+
+    /// <summary>Conversations without one.</summary>
+    public long PromptCacheBytes { get; init; }
+}
 
 /// <summary>Something that <c>gc</c> removed or would remove.</summary>
 /// <param name="Name">A digest or a partial download's file.</param>

@@ -104,6 +104,46 @@ public sealed partial class ConversationScenarios(ScenarioHub hub)
         Assert.All(await Task.WhenAll(clients), static answer => Assert.False(string.IsNullOrWhiteSpace(answer.GetProperty("choices")[0].GetProperty("message").GetProperty("content").GetString())));
     }
 
+    [Theory]
+    [InlineData("runner")]
+    [InlineData("daemon")]
+    public async Task WithoutAName_KilledAfterAnAnswer_TheSamePromptIsNotComputedAgain_ForItsKeyAlone(string victim)
+    {
+        await using var home = hub.NewHome();
+        home.Environment["STOKER_API_KEY"] = "first-key-0000,second-key-0000";
+        const string asked = "The prompt cache keeps what this message begins with, also when everything ends in between. What does stoker pull do?";
+        string before;
+        using (var first = Client(await UrlAsync(home), "first-key-0000"))
+        {
+            await AnswerAsync(first, asked, null);
+            before = Text(await AnswerAsync(first, asked, null));
+        }
+        // Saved beside the answers: known from the list that shows it.
+        while (!(await home.StokerAsync("sessions", "list", "--all", "--json")).Expect(0).Out.Contains("\"cells\":", StringComparison.Ordinal)) await Task.Delay(20, TestContext.Current.CancellationToken);
+        Assert.DoesNotContain("\"cells\":", (await home.StokerAsync("sessions", "list", "--json")).Expect(0).Out, StringComparison.Ordinal);
+
+        if (victim == "daemon") await home.KillDaemonAsync();
+        else OwnProcess.Signal(home.Processes().Single(static process => process.Command.Contains(" runner ", StringComparison.Ordinal)).Pid, UnixSignal.Kill);
+        var url = await UrlAsync(home);
+        using var again = Client(url, "first-key-0000");
+        using var other = Client(url, "second-key-0000");
+        Assert.Equal(0, await CachedAsync(other, asked));
+        var after = await AnswerAsync(again, asked, null);
+        Assert.True(after.GetProperty("usage").GetProperty("prompt_tokens_details").GetProperty("cached_tokens").GetInt32() > 30);
+        Assert.Equal(before, Text(after));
+        var used = JsonDocument.Parse((await home.StokerAsync("df", "--json")).Expect(0).Out).RootElement;
+        Assert.True(used.GetProperty("promptCacheBytes").GetInt64() > 0);
+        Assert.DoesNotContain("first-key", string.Concat(Directory.EnumerateFiles(Path.Combine(home.Folder, "sessions"), "label.json", SearchOption.AllDirectories).Select(File.ReadAllText)), StringComparison.Ordinal);
+    }
+
+    private static async Task<string> UrlAsync(StokerHome home)
+    {
+        (await home.StokerAsync("run", "tiny", "--headless")).Expect(0);
+        return JsonDocument.Parse((await home.StokerAsync("status", "--json")).Expect(0).Out).RootElement.GetProperty("urls")[0].GetString()!;
+    }
+
+    private static string Text(JsonElement answer) => answer.GetProperty("choices")[0].GetProperty("message").GetProperty("content").GetString()!;
+
     private static string TextOfSession(StokerHome home, int index)
     {
         var store = new Engine.Sessions.SessionStore(new Engine.Sessions.SessionStoreOptions { Root = Path.Combine(home.Folder, "sessions") }, TimeProvider.System);

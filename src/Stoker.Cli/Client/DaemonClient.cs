@@ -108,7 +108,7 @@ public sealed class DaemonClient : IDisposable
     public Task<VersionReport> ShutdownAsync(CancellationToken cancellationToken) =>
         SendAsync(HttpMethod.Post, AdminRoutes.Shutdown, null, AdminJson.Default.VersionReport, cancellationToken);
 
-    public Task<SessionList> SessionsAsync(CancellationToken cancellationToken) => GetAsync(AdminRoutes.Sessions, AdminJson.Default.SessionList, cancellationToken);
+    public Task<SessionList> SessionsAsync(bool all, CancellationToken cancellationToken) => GetAsync(all ? $"{AdminRoutes.Sessions}?all=1" : AdminRoutes.Sessions, AdminJson.Default.SessionList, cancellationToken);
 
     public Task<SessionReport> SessionAsync(string name, CancellationToken cancellationToken) =>
         GetAsync(AdminRoutes.SessionOf(AdminRoutes.SessionShow, name), AdminJson.Default.SessionReport, cancellationToken);

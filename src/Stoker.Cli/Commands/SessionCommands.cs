@@ -35,12 +35,13 @@ public static class SessionCommands
     private static Command List(CliContext context, GlobalOptions global)
     {
         var json = ListCommands.JsonFlag();
-        var command = new Command("list", "List kept conversations, those used last first.") { json };
+        var all = new Option<bool>("--all", "-a") { Description = "Also those without a name, which the prompt cache keeps." };
+        var command = new Command("list", "List kept conversations, those used last first.") { all, json };
         command.Aliases.Add("ls");
         command.SetAction((parsed, _) => CommandRoot.RunAsync(context, async interrupts =>
         {
             using var client = await global.ConnectAsync(parsed, interrupts.Token);
-            var list = await client.SessionsAsync(interrupts.Token);
+            var list = await client.SessionsAsync(parsed.GetValue(all), interrupts.Token);
             if (parsed.GetValue(json)) JsonOutput.Write(context.Console, list, static known => known.SessionList);
             else if (list.Sessions.Count == 0) context.Console.Note("No conversation is kept yet. Try: stoker run tiny --session first");
             else WriteList(context, list);

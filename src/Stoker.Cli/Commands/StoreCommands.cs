@@ -11,7 +11,7 @@ public static class StoreCommands
     public static Command Usage(CliContext context, GlobalOptions global)
     {
         var json = ListCommands.JsonFlag();
-        var command = new Command("df", "Show what models and downloads take.") { json };
+        var command = new Command("df", "Show what models, downloads and conversations take.") { json };
         command.SetAction((parsed, _) => CommandRoot.RunAsync(context, async interrupts =>
         {
             using var client = await global.ConnectAsync(parsed, interrupts.Token);
@@ -25,6 +25,8 @@ public static class StoreCommands
             table.Add("models", Units.Bytes(usage.ModelsBytes), $"{usage.Models.ToString(CultureInfo.InvariantCulture)} installed{(usage.SharedBytes > 0 ? $", {Units.Bytes(usage.SharedBytes)} saved by sharing" : "")}");
             table.Add("no model's", Units.Bytes(usage.UnnamedBytes), usage.UnnamedBytes > 0 ? "stoker gc removes them" : "");
             table.Add("downloads", Units.Bytes(usage.PartialBytes), usage.PartialBytes > 0 ? "under way, or to be gone on with" : "");
+            table.Add("sessions", Units.Bytes(usage.SessionsBytes), usage.SessionsBytes > 0 ? "see stoker sessions list" : "");
+            table.Add("prompt cache", Units.Bytes(usage.PromptCacheBytes), usage.PromptCacheBytes > 0 ? "makes room by itself; stoker sessions list --all" : "");
             table.Add("free", Units.Bytes(usage.FreeBytes), usage.QuotaBytes is { } quota ? $"quota {Units.Bytes(quota)}" : "");
             table.Write(context.Console);
             return ExitCodes.Ok;

@@ -221,11 +221,27 @@ public static class SettingNames
         Show = static options => options.SessionsQuotaBytes is { } bytes ? [SettingText.Size(bytes)] : [],
     };
 
+    public static Setting PromptCache { get; } = new()
+    {
+        Key = "kv.promptCache", Flag = "--prompt-cache", Variable = "STOKER_PROMPT_CACHE", Kind = SettingKind.Size, Property = nameof(StokerOptions.PromptCacheBytes),
+        DefaultText = "10GiB", Doc = "Disk space for conversations without a name, so that what a prompt begins with is not computed twice, also after a restart; at most half of what is free. off: none.",
+        Apply = static (options, texts) => options with { PromptCacheBytes = SettingText.Single(texts).Trim() is "off" ? 0 : SettingText.ParseSize(SettingText.Single(texts)) },
+        Show = static options => [options.PromptCacheBytes == 0 ? "off" : SettingText.Size(options.PromptCacheBytes)],
+    };
+
+    public static Setting KvIdle { get; } = new()
+    {
+        Key = "kv.idle", Flag = "--kv-idle", Variable = "STOKER_KV_IDLE", Kind = SettingKind.Duration, Property = nameof(StokerOptions.KvIdle),
+        DefaultText = "5m", Doc = "How long a conversation rests before its KV cells leave memory for the disk; -1: the kernel decides.",
+        Apply = static (options, texts) => options with { KvIdle = SettingText.ParseDuration(SettingText.Single(texts)) },
+        Show = static options => [SettingText.Duration(options.KvIdle)],
+    };
+
     /// <summary>Every setting, in the order they are shown.</summary>
     public static IReadOnlyList<Setting> All { get; } =
     [
         Home, Host, Port, ApiKeys, AllowedHosts, AllowedOrigins, KeepAlive, ContextTokens, Threads, Parallel,
-        Kv, KvType, KvWindow, Repack, GpuLayers, Durability, LlamaDirectory, SourceOrder,
+        Kv, KvType, KvWindow, PromptCache, KvIdle, Repack, GpuLayers, Durability, LlamaDirectory, SourceOrder,
         FetchMaxRate, FetchMaxConnections, FetchAllow, Quota, MaxBody, QueueLength,
         SessionsQuota,
     ];

@@ -103,6 +103,13 @@ public sealed record StokerOptions
     [Range(1L << 20, long.MaxValue)]
     public long? SessionsQuotaBytes { get; init; }
 
+    /// <summary>Bytes on disk for conversations without a name, so that a prompt which begins like one is not computed again; 0: none. Default: 10 GiB.</summary>
+    [Range(0, long.MaxValue)]
+    public long PromptCacheBytes { get; init; } = 10L << 30;
+
+    /// <summary>How long a conversation rests before its KV cells leave memory for the disk. Negative: the kernel decides. Default: 5 minutes.</summary>
+    public TimeSpan KvIdle { get; init; } = TimeSpan.FromMinutes(5);
+
     /// <summary>All problems at once, each a sentence that names the setting. Empty: valid.</summary>
     public IReadOnlyList<string> Validate()
     {

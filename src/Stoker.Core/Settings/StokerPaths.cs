@@ -34,6 +34,9 @@ public sealed class StokerPaths
     /// <summary>A folder for each conversation that is kept; 0700.</summary>
     public string Sessions => Path.Combine(Home, "sessions");
 
+    /// <summary>From which an API key's scope is made.</summary>
+    public string ScopeSecret => Path.Combine(Sessions, ".scope-secret");
+
     public string Logs => Path.Combine(Home, "logs");
 
     /// <summary>Sockets and locks of running processes; 0700.</summary>

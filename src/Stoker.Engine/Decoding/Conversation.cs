@@ -33,6 +33,15 @@ internal sealed class Conversation(string scope)
     /// <summary>Held, where it has a name; its files are <see cref="Chain"/> then.</summary>
     public OpenSession? Session { get; init; }
 
+    /// <summary>What is being saved of it beside the decode thread. Never faults.</summary>
+    public Task Saving { get; set; } = Task.CompletedTask;
+
+    /// <summary>A timestamp of <see cref="IdlePages"/>: when its last answer ended.</summary>
+    public long RestsSince { get; set; }
+
+    /// <summary>Its pages were given back to the kernel since it was used last.</summary>
+    public bool IsPagedOut { get; set; }
+
     /// <summary>A session's text.</summary>
     public IReadOnlyList<ChatMessage> Messages { get; set; } = [];
 
@@ -61,10 +70,15 @@ internal sealed class Conversation(string scope)
     /// <summary>What it was at this number of cells, or nothing.</summary>
     public ReadOnlyMemory<byte> StateAt(int cells) => _points.FirstOrDefault(point => point.Cells == cells).State;
 
-    /// <summary>Lets its files go; their cells stay where others, or its name, keep them.</summary>
-    public void CloseFiles()
+    /// <summary>Waits until nothing is saved of it any more: before its cells are cut or its files closed.</summary>
+    public void Settle() => ((IAsyncResult)Saving).AsyncWaitHandle.WaitOne();
+
+    /// <summary>Lets its files go; their cells stay where others, or its name, or the cache keep them.</summary>
+    public void CloseFiles(PromptCache? cache)
     {
-        if (Session is not null) Session.Dispose();
+        Settle();
+        if (Session is { Name: null } cached && cache is not null) cache.Close(cached);
+        else if (Session is not null) Session.Dispose();
         else Chain?.Dispose();
     }
 

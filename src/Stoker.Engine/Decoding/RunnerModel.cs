@@ -35,6 +35,9 @@ public sealed class RunnerModel : IDisposable
     /// <summary>Nothing is decoded and nobody waits for that.</summary>
     public bool IsIdle => _loop is not { IsIdle: false };
 
+    /// <summary>While it is idle: how long nothing is to be done. Then a step is due.</summary>
+    public TimeSpan Wait => _loop?.Wait ?? Timeout.InfiniteTimeSpan;
+
     /// <summary>Loads and makes the context.</summary>
     /// <param name="library">llama.cpp.</param>
     /// <param name="command">What to load.</param>
@@ -54,8 +57,7 @@ public sealed class RunnerModel : IDisposable
             var contextTokens = command.VocabularyOnly ? 0 : ContextTokens(command.ContextTokens, model.TrainedContextTokens);
             if (!command.VocabularyOnly) kv = CreateContext(library, model, command, contextTokens, threads);
             cancellationToken.ThrowIfCancellationRequested();
-            var table = kv is null ? null : new SlotTable(kv, command.SessionsFolder);
-            var desk = table is null || command.SessionsFolder is null ? null : DeskOf(library, model, table, command);
+            var (table, desk) = kv is null ? default : DeskOf(library, model, kv, command);
             return new RunnerModel(model, table is null ? null : LoopOf(library, model, table, desk, contextTokens, newSeed), desk)
             {
                 Report = new LoadedReport
@@ -150,11 +152,16 @@ public sealed class RunnerModel : IDisposable
         return new SlotLoop(new SlotModel(library, model, contextTokens, token => bytes[token] ??= model.TokenBytes(token), newSeed), table, desk);
     }
 
-    private static SessionDesk DeskOf(LlamaLibrary library, LlamaModel model, SlotTable table, LoadCommand command)
+    private static (SlotTable Table, SessionDesk? Desk) DeskOf(LlamaLibrary library, LlamaModel model, KvContext kv, LoadCommand command)
     {
+        var idle = new IdlePages(command.IdleAfterMs is { } after ? TimeSpan.FromMilliseconds(after) : Timeout.InfiniteTimeSpan, TimeProvider.System);
+        if (command.SessionsFolder is null) return (new SlotTable(kv, null) { Idle = idle }, null);
         var store = new SessionStore(
             new SessionStoreOptions { Root = command.SessionsFolder!, Sync = command.SyncSessions, QuotaBytes = command.SessionQuotaBytes }, TimeProvider.System);
-        return new SessionDesk(store, IdentityOf(library, model, table.Kv, command), table, model.VocabularySize);
+        var identity = IdentityOf(library, model, kv, command);
+        var cache = kv.Layout is { } layout && command.PromptCacheBytes > 0 ? new PromptCache(store, identity, layout, kv.CanTruncate, command.PromptCacheBytes) : null;
+        var table = new SlotTable(kv, command.SessionsFolder) { Cache = cache, Idle = idle };
+        return (table, new SessionDesk(store, identity, table, model.VocabularySize));
     }
 
     private static SessionIdentity IdentityOf(LlamaLibrary library, LlamaModel model, KvContext kv, LoadCommand command)

@@ -11,17 +11,33 @@ namespace Stoker.Engine.Decoding;
 internal sealed class SessionDesk(SessionStore store, SessionIdentity identity, SlotTable table, int vocabularySize)
 {
     /// <summary>Tokens between two snapshots of one answer.</summary>
-    public const int SnapshotTokens = 256;
+    private const int SnapshotTokens = 256;
 
-    /// <summary>The conversation of that name; a new one where there is none.</summary>
+    /// <summary>The same without a name: a prompt of so many is worth keeping before its answer is there.</summary>
+    private const int CacheTokens = 1024;
+
+    /// <summary>The conversation of that name; a new one where there is none. Null: its cells have to be read first (<paramref name="doubtful"/>).</summary>
     /// <exception cref="StokerException">Busy: somebody answers in it, or another process holds it. Conflict: it belongs to another model. Corrupt, InvalidInput.</exception>
-    public Conversation Open(string name, string scope)
+    public Conversation? Open(string name, string scope, out OpenSession? doubtful)
     {
+        doubtful = null;
         if (Find(name, scope) is { } kept)
             return kept.IsAnswering ? throw Busy(name) : kept;
         SessionName.Check(name);
         var layout = table.Kv.Layout;
-        var session = store.Find(name, scope) is null ? store.Create(name, scope, identity, layout) : store.Open(name, scope, identity, layout);
+        var session = store.Find(name, scope) is null ? store.Create(name, scope, identity, layout) : store.OpenInDoubt(name, scope, identity, layout);
+        if (session.Doubt is not null)
+        {
+            doubtful = session;
+            return null;
+        }
+        return Adopt(session);
+    }
+
+    /// <summary>An opened session as a conversation; closed when it cannot be one.</summary>
+    public Conversation Adopt(OpenSession session)
+    {
+        var name = session.Name ?? session.Id;
         try
         {
             var snapshot = session.Snapshot;
@@ -37,6 +53,11 @@ internal sealed class SessionDesk(SessionStore store, SessionIdentity identity, 
         }
     }
 
+    /// <summary>In the middle of an answer.</summary>
+    /// <param name="newTokens">Since it was saved last.</param>
+    public static bool IsTimeToSave(Conversation conversation, bool isPrompted, int newTokens) =>
+        conversation.Session?.Name is null ? newTokens >= CacheTokens : isPrompted || newTokens >= SnapshotTokens;
+
     /// <summary>
     /// Makes the conversation as it is now the one that a restart finds. More cells in memory than can be copied are not kept: there it
     /// finds the text, and computes it again.
@@ -44,10 +65,42 @@ internal sealed class SessionDesk(SessionStore store, SessionIdentity identity, 
     public void Save(Conversation conversation, IReadOnlyList<ChatMessage> messages, byte[] samplerState)
     {
         if (conversation.Session is not { } session) return;
+        if (session.Name is null)
+        {
+            SaveBeside(conversation, session);
+            return;
+        }
         var snapshot = new SessionSnapshot { Tokens = [], SamplerState = samplerState, Messages = messages };
         if (TryState(conversation) is { } state) snapshot = snapshot with { Tokens = [.. conversation.Tokens], State = state, Points = conversation.SavedPoints };
         session.Save(snapshot);
         conversation.Messages = messages;
+    }
+
+    /// <summary>Nobody answers in it for now.</summary>
+    public static void Rest(Conversation conversation)
+    {
+        if (conversation.Session is { Name: not null } session && session.Snapshot.Cells == conversation.Tokens.Count) session.Rest();
+    }
+
+    // Nobody was promised that it is kept: the decode thread does not wait for it.
+    private void SaveBeside(Conversation conversation, OpenSession session)
+    {
+        if (conversation.Tokens.Count < PrefixChoice.LeastCells) return;
+        var state = conversation.Slot is { } slot ? table.Kv.Capture(slot).State : conversation.State;
+        var snapshot = new SessionSnapshot { Tokens = [.. conversation.Tokens], State = state, Points = conversation.SavedPoints };
+        conversation.Saving = conversation.Saving.ContinueWith(_ =>
+        {
+            try
+            {
+                session.Save(snapshot);
+                session.Rest();
+                table.Cache?.TrimBeside();
+            }
+            catch (Exception error)
+            {
+                Console.Error.WriteLine($"Prompt cache: {error.Message}"); // the last snapshot stands
+            }
+        }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
     }
 
     /// <summary>Closes a session, so that others can hold it. Not open here: nothing to do.</summary>

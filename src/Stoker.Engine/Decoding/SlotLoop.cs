@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Stoker.Core.Errors;
 using Stoker.Engine.Protocol;
+using Stoker.Engine.Sessions;
 using Stoker.Native.Llama;
 
 namespace Stoker.Engine.Decoding;
@@ -27,10 +28,14 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table, SessionDesk? de
     private readonly Queue<(GenerationRequest Request, IAnswerTarget Target)> _waiting = [];
     private readonly LlamaBatch _batch = LlamaBatch.Create(model.Library, table.Kv.Context.BatchTokens);
     private readonly int _microBatch = table.Kv.Context.MicroBatchTokens;
+    private readonly SessionChecks _checks = new();
     private int _turn;
 
     /// <summary>Nothing to decode and nobody waits.</summary>
-    public bool IsIdle => _answers.Count == 0 && _waiting.Count == 0;
+    public bool IsIdle => _answers.Count == 0 && _waiting.Count == 0 && _checks.IsEmpty;
+
+    /// <summary>While it is idle: when a step is due all the same.</summary>
+    public TimeSpan Wait => table.Idle.Wait;
 
     /// <summary>An answer is to begin as soon as a slot is free.</summary>
     public void Join(GenerationRequest request, IAnswerTarget target) => _waiting.Enqueue((request, target));
@@ -42,14 +47,11 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table, SessionDesk? de
     public bool Step()
     {
         Sweep();
+        table.PageOutIdle();
         table.CloseGaps();
-        while (_waiting.Count > 0 && table.HasFreeSlot)
-        {
-            var (request, target) = _waiting.Dequeue();
-            Guard(target, () => Begin(request, target));
-        }
+        BeginNext();
         var able = _answers.Where(IsAble).OrderBy(static answer => answer.Conversation.Slot).ToList();
-        if (able.Count == 0) return _answers.Count == 0;
+        if (able.Count == 0) return _answers.Count == 0 && _checks.IsEmpty;
         var counts = BatchPlanner.Plan([.. able.Select(static answer => new BatchWish(answer.PromptLeft, answer.Conversation.Tokens.Count))], _microBatch, _turn++);
         var parts = new List<(Answer Answer, int Count)>(able.Count);
         for (var i = 0; i < able.Count; i++)
@@ -64,28 +66,59 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table, SessionDesk? de
 
     public void Dispose()
     {
+        _checks.Dispose();
         foreach (var answer in _answers) answer.Dispose();
         _batch.Dispose();
         table.Dispose();
+    }
+
+    private void BeginNext()
+    {
+        while (table.HasFreeSlot)
+        {
+            if (_checks.TryTake(out var read))
+            {
+                Guard(read.Target, () =>
+                {
+                    Adopt(read.Request, read.Take);
+                    Begin(read.Request, read.Target);
+                });
+            }
+            else if (_waiting.TryDequeue(out var next))
+            {
+                Guard(next.Target, () => Begin(next.Request, next.Target));
+            }
+            else
+            {
+                return;
+            }
+        }
     }
 
     private void Begin(GenerationRequest request, IAnswerTarget target)
     {
         target.Cancelled.ThrowIfCancellationRequested();
         GenerationChecks.Check(request);
-        var kept = request.Session is { } name ? OpenSession(name, request) : null;
+        OpenSession? doubtful = null;
+        var kept = request.Session is { } name ? Open(name, request, out doubtful) : null;
+        if (doubtful is not null)
+        {
+            _checks.Begin(request, target, doubtful);
+            return;
+        }
         var messages = kept is null ? [] : SessionPrompt.Messages(kept.Messages, request.Messages ?? [], request.Append);
         var prompt = kept is null
             ? PromptTokens.Of(model.Library, model.Model, request)
             : PromptTokens.GoingOn(model.Library, model.Model, kept.Tokens, messages, request.ChatTemplate);
         GenerationChecks.CheckFits(prompt.Length, model.ContextTokens, model.Model.TrainedContextTokens);
         var settings = SamplingRules.Resolve(request.Sampling, request.Grammar, model.ContextTokens, model.NewSeed);
+        var reuse = request.ReusePrefix ?? (!request.LogitHashes && (request.Sampling.Seed is null || settings.Temperature == 0));
+        if (kept is null && reuse && !TryRecall(request, target, prompt)) return;
         var sampler = LlamaSampler.Create(model.Library, model.Model, settings);
         Answer? answer = null;
         try
         {
             foreach (var token in prompt.AsSpan()[^Math.Min(prompt.Length, settings.PenaltyLastTokens)..]) sampler.Remember(token);
-            var reuse = request.ReusePrefix ?? (!request.LogitHashes && (request.Sampling.Seed is null || settings.Temperature == 0));
             var conversation = kept is null ? table.Begin(prompt, request.Scope, reuse) : table.GoOn(kept, prompt);
             var limit = Math.Min(request.MaxTokens ?? int.MaxValue, model.ContextTokens - prompt.Length);
             answer = new Answer(target, request, prompt, conversation, sampler, settings, limit) { Messages = messages, SavedCells = conversation.Tokens.Count };
@@ -101,11 +134,37 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table, SessionDesk? de
         }
     }
 
-    private Conversation OpenSession(string name, GenerationRequest request)
+    // What lies on disk and is of use comes in. False: it has to be read first, and the request begins again after that.
+    private bool TryRecall(GenerationRequest request, IAnswerTarget target, int[] prompt)
+    {
+        if (table.Recall(prompt, request.Scope) is not { } session) return true;
+        if (session.Doubt is null)
+        {
+            Adopt(request, () => session);
+            return true;
+        }
+        _checks.Begin(request, target, session);
+        return false;
+    }
+
+    // What the prompt cache cannot give is computed.
+    private void Adopt(GenerationRequest request, Func<OpenSession> session)
+    {
+        try
+        {
+            desk!.Adopt(session());
+        }
+        catch (StokerException error) when (request.Session is null)
+        {
+            Console.Error.WriteLine($"Prompt cache: {error.Message}");
+        }
+    }
+
+    private Conversation? Open(string name, GenerationRequest request, out OpenSession? doubtful)
     {
         if (request.Messages is null) throw new StokerException(ErrorKind.InvalidInput, "A session is a chat: it takes messages.");
         if (desk is null) throw new StokerException(ErrorKind.Unsupported, "This runner keeps no sessions: it was given no folder for them.");
-        return desk.Open(name, request.Scope);
+        return desk.Open(name, request.Scope, out doubtful);
     }
 
     /// <summary>Those whom nobody waits for any more, or who have not been listened to for long, leave.</summary>
@@ -208,7 +267,7 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table, SessionDesk? de
             Guard(answer, () =>
             {
                 Sample(answer, at);
-                if (wasPrompt || answer.Conversation.Tokens.Count - answer.SavedCells >= SessionDesk.SnapshotTokens) Save(answer);
+                if (SessionDesk.IsTimeToSave(answer.Conversation, wasPrompt, answer.Conversation.Tokens.Count - answer.SavedCells)) Save(answer);
             });
         }
         if (prompted && _answers.All(static answer => answer.PromptLeft == 0)) table.Kv.ReleaseCompute();
@@ -278,6 +337,7 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table, SessionDesk? de
         _answers.Remove(answer);
         answer.Dispose();
         if (intact) table.Mark(answer.Conversation);
+        if (intact) SessionDesk.Rest(answer.Conversation);
         if (intact) table.Release(answer.Conversation);
         else table.Forget(answer.Conversation);
     }

@@ -25,6 +25,25 @@ internal sealed class SlotTable(KvContext kv, string? folder) : IDisposable
 
     public KvContext Kv => kv;
 
+    /// <summary>Where conversations without a name stay; null: they end with the process.</summary>
+    public PromptCache? Cache { get; init; }
+
+    /// <summary>When those that nobody answers in are paged out.</summary>
+    public IdlePages Idle { get; init; } = new(Timeout.InfiniteTimeSpan, TimeProvider.System);
+
+    /// <summary>Takes conversations that were not used for long out of their slots and gives their pages back to the kernel.</summary>
+    public void PageOutIdle()
+    {
+        if (!InFiles || !Idle.IsDue) return;
+        foreach (var kept in _kept)
+        {
+            if (kept.IsAnswering || kept.IsPagedOut || !Idle.IsLong(kept.RestsSince)) continue;
+            if (kept.Slot is not null) Unseat(kept);
+            Idle.PageOut(kept);
+        }
+        Idle.Plan(_kept);
+    }
+
     /// <summary>All conversations, the latest used first.</summary>
     public IEnumerable<Conversation> Kept => _kept.OrderByDescending(static kept => kept.LastUsed);
 
@@ -32,12 +51,15 @@ internal sealed class SlotTable(KvContext kv, string? folder) : IDisposable
 
     private bool InFiles => kv.Layout is not null;
 
+    /// <summary>One on disk that the prompt begins like by more than any that is open here, opened; null: none. <see cref="Adopt"/> takes it in.</summary>
+    public OpenSession? Recall(int[] prompt, string scope) => Cache?.Recall(prompt, scope, Choose(prompt, Candidates(scope)).Cells);
+
     /// <summary>A conversation for this prompt: one that begins like it, or a new one. It is in a slot and answers from now on.</summary>
     /// <param name="reuse">False: a new one, whatever there is.</param>
     public Conversation Begin(int[] prompt, string scope, bool reuse)
     {
-        var candidates = reuse ? Kept.Where(kept => kept.Scope == scope).ToArray() : [];
-        var plan = PrefixChoice.Choose(prompt, [.. candidates.Select(Describe)], kv.CanTruncate, canFork: InFiles);
+        var candidates = reuse ? Candidates(scope) : [];
+        var plan = Choose(prompt, candidates);
         var conversation = plan.Use switch
         {
             PrefixUse.Continue when TryCut(candidates[plan.Index], plan.Cells) => candidates[plan.Index],
@@ -51,6 +73,7 @@ internal sealed class SlotTable(KvContext kv, string? folder) : IDisposable
     public Conversation Take(Conversation conversation)
     {
         conversation.IsAnswering = true;
+        conversation.IsPagedOut = false;
         conversation.LastUsed = ++_clock;
         try
         {
@@ -66,6 +89,7 @@ internal sealed class SlotTable(KvContext kv, string? folder) : IDisposable
 
     public Conversation New(string scope)
     {
+        if (Cache?.TryCreate(scope) is { } session) return Adopt(session);
         var conversation = new Conversation(scope);
         if (InFiles) conversation.Chain = new KvChain([], KvFile.CreateUnnamed(folder!, kv.Layout!));
         _kept.Add(conversation);
@@ -76,7 +100,7 @@ internal sealed class SlotTable(KvContext kv, string? folder) : IDisposable
     public Conversation Adopt(OpenSession session)
     {
         var snapshot = session.Snapshot;
-        var conversation = new Conversation(session.Scope) { Session = session, Chain = session.Chain, State = snapshot.State, Messages = snapshot.Messages };
+        var conversation = new Conversation(session.Scope) { Session = session, Chain = session.Chain, State = snapshot.State, Messages = snapshot.Messages, RestsSince = Idle.Now };
         conversation.Tokens.AddRange(snapshot.Tokens);
         if (!kv.CanTruncate && InFiles && snapshot.Cells > 0)
         {
@@ -110,13 +134,15 @@ internal sealed class SlotTable(KvContext kv, string? folder) : IDisposable
     {
         conversation.IsAnswering = false;
         conversation.LastUsed = ++_clock;
+        conversation.RestsSince = Idle.Now;
         var bytes = 0L;
         var count = 0;
         foreach (var kept in Kept.ToArray())
         {
             bytes += (kept.Tokens.Count * (kv.Layout?.CellBytes ?? 0)) + kept.State.Length;
-            if (++count > MostKept || bytes > MostKeptBytes || kept.Tokens.Count == 0) ForgetIdle(kept);
+            if (++count > MostKept || bytes > Math.Min(MostKeptBytes, Cache?.QuotaBytes ?? long.MaxValue) || kept.Tokens.Count == 0) ForgetIdle(kept);
         }
+        if (InFiles) Idle.Plan(_kept);
     }
 
     /// <summary>While nobody waits: the next empty slot is made ready for a fork of the longest conversation.</summary>
@@ -136,7 +162,7 @@ internal sealed class SlotTable(KvContext kv, string? folder) : IDisposable
             Empty(slot);
         }
         _kept.Remove(conversation);
-        conversation.CloseFiles();
+        conversation.CloseFiles(Cache);
     }
 
     /// <summary>Cuts an idle conversation, or one in its slot between two steps. False: it cannot; it is as before.</summary>
@@ -192,6 +218,11 @@ internal sealed class SlotTable(KvContext kv, string? folder) : IDisposable
         foreach (var kept in _kept.ToArray()) Forget(kept);
     }
 
+    private Conversation[] Candidates(string scope) => [.. Kept.Where(kept => kept.Scope == scope)];
+
+    private PrefixPlan Choose(int[] prompt, Conversation[] candidates) =>
+        PrefixChoice.Choose(prompt, [.. candidates.Select(Describe)], kv.CanTruncate, canFork: InFiles);
+
     private static KeptPrefix Describe(Conversation kept) => new(kept.Tokens, kept.IsAnswering || kept.Session?.Name is not null, [.. kept.Points.Select(static point => point.Cells)]);
 
     private Conversation Fork(Conversation parent, int cells)
@@ -199,7 +230,9 @@ internal sealed class SlotTable(KvContext kv, string? folder) : IDisposable
         var state = kv.CanTruncate ? default
             : cells == parent.Tokens.Count ? parent.Slot is { } slot ? kv.Capture(slot).State : parent.State
             : parent.StateAt(cells);
-        var child = new Conversation(parent.Scope) { Chain = parent.Chain!.Fork(cells, KvFile.CreateUnnamed(folder!, kv.Layout!), kv.Layout!), State = state };
+        var session = parent.Session is null ? null : Cache?.TryBranch(parent.Session, cells);
+        var chain = session?.Chain ?? parent.Chain!.Fork(cells, KvFile.CreateUnnamed(folder!, kv.Layout!), kv.Layout!);
+        var child = new Conversation(parent.Scope) { Session = session, Chain = chain, State = state };
         child.Tokens.AddRange(parent.Tokens.Take(cells));
         _kept.Add(child);
         return child;
@@ -210,6 +243,7 @@ internal sealed class SlotTable(KvContext kv, string? folder) : IDisposable
     {
         if (conversation.Session is { } session)
         {
+            conversation.Settle();
             if (session.MoveBack(cells, kv.CanTruncate ? default : conversation.StateAt(cells)) && conversation.Slot is { } seat) kv.Remap(seat, session.Chain!);
             conversation.Chain = session.Chain;
             return;

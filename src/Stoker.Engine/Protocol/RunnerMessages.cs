@@ -8,7 +8,7 @@ namespace Stoker.Engine.Protocol;
 public static class RunnerProtocol
 {
     /// <summary>Changes with any message, so that a daemon and a runner of different builds refuse each other.</summary>
-    public const int Version = 2;
+    public const int Version = 3;
 
     /// <summary>Daemon to runner; each begins a request.</summary>
     public const ushort Load = FrameKinds.FirstOwn;
@@ -54,6 +54,12 @@ public sealed record LoadCommand
 
     /// <summary>Bytes that all sessions may take, or null: what the disk has.</summary>
     public long? SessionQuotaBytes { get; init; }
+
+    /// <summary>Bytes that conversations without a name may take on disk; 0: they end with the runner.</summary>
+    public long PromptCacheBytes { get; init; }
+
+    /// <summary>How long a conversation rests before its pages are given back, or null: they stay as the kernel likes.</summary>
+    public long? IdleAfterMs { get; init; }
 
     /// <summary>Snapshots survive the loss of power.</summary>
     public bool SyncSessions { get; init; }

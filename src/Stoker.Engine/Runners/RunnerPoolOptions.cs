@@ -20,6 +20,12 @@ public sealed record RunnerPoolOptions
     /// <summary>Bytes that all sessions may take, or null: what the disk has.</summary>
     public long? SessionQuotaBytes { get; init; }
 
+    /// <summary>Bytes that conversations without a name may take on disk; 0: they end with their runner.</summary>
+    public long PromptCacheBytes { get; init; }
+
+    /// <summary>How long a conversation rests before its pages are given back. Negative: for ever.</summary>
+    public TimeSpan IdleAfter { get; init; } = Timeout.InfiniteTimeSpan;
+
     /// <summary>Gets one line for each event and each line a runner writes, with the model's name before it (<c>-</c>: of none).</summary>
     public Action<string, string>? Log { get; init; }
 }

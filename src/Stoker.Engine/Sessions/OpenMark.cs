@@ -10,18 +10,18 @@ namespace Stoker.Engine.Sessions;
 /// says that the last one was killed.
 /// </summary>
 /// <param name="BootId">Of the machine's start.</param>
-/// <param name="ProcessId">Within that start.</param>
-/// <param name="Cells">Cells that were there when it was opened and have not been overwritten since.</param>
+/// <param name="ProcessId">Within that start; 0: nobody has it open, but what is in doubt was not read to its end.</param>
+/// <param name="Cells">Cells that nobody has written since they were saved and the session came to rest, or was opened.</param>
 internal sealed record OpenMark(string BootId, int ProcessId, int Cells)
 {
     private const int MaxBytes = 200;
 
     internal static string ThisBoot { get; } = OwnerRecord.OfThisProcess().BootId;
 
-    internal static void Write(SafeFileHandle file, int cells)
+    internal static void Write(SafeFileHandle file, int cells, bool isOpen = true)
     {
         // In one write of one length, so that a kill leaves the old mark or the new.
-        var text = string.Create(CultureInfo.InvariantCulture, $"{ThisBoot} {Environment.ProcessId} {cells}").PadRight(MaxBytes - 1) + "\n";
+        var text = string.Create(CultureInfo.InvariantCulture, $"{ThisBoot} {(isOpen ? Environment.ProcessId : 0)} {cells}").PadRight(MaxBytes - 1) + "\n";
         RandomAccess.Write(file, Encoding.ASCII.GetBytes(text), 0);
     }
 

@@ -14,6 +14,7 @@ public sealed class OpenSession : IDisposable
     private readonly SessionStore _store;
     private readonly FileLock _lock;
     private SessionRecord? _record;
+    private (IReadOnlyList<uint> Sums, int Cells) _inherited = ([], 0);
     private bool _disposed;
 
     internal OpenSession(SessionStore store, SessionFolder folder, FileLock held, SessionLabel label, SessionIdentity identity)
@@ -46,7 +47,10 @@ public sealed class OpenSession : IDisposable
     /// <summary>As last saved.</summary>
     public SessionSnapshot Snapshot => _record?.Snapshot ?? SessionSnapshot.Empty;
 
-    /// <summary>What was found wrong with its cells when it was opened, or null. They were given up from there on; its text was not.</summary>
+    /// <summary>The first of its cells that may have suffered and was not read again yet (<see cref="Check"/>); null: none.</summary>
+    public int? Doubt { get; private set; }
+
+    /// <summary>What was found wrong with its cells when they were checked, or null. They were given up from there on; its text was not.</summary>
     public string? Damage { get; internal set; }
 
     /// <summary>
@@ -98,6 +102,70 @@ public sealed class OpenSession : IDisposable
         }
     }
 
+    /// <summary>
+    /// One of the prompt cache that begins like this one; it shares the cells. Held by the caller, and nothing until it is saved: a
+    /// kill before that leaves an empty folder.
+    /// </summary>
+    /// <param name="cells">Cells that it begins with; they must have been written.</param>
+    /// <exception cref="StokerException">OutOfSpace, Io.</exception>
+    public OpenSession Branch(int cells)
+    {
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            return _store.BranchOf(this, cells);
+        }
+    }
+
+    /// <summary>Reads the cells that may have suffered and compares them with their sums: gigabytes, perhaps. Before anything else is done with it.</summary>
+    /// <param name="readBytes">Told how much of <see cref="DoubtBytes"/> was read.</param>
+    /// <exception cref="OperationCanceledException">They are in doubt still, also for whoever opens it next.</exception>
+    public void Check(IProgress<long>? readBytes, CancellationToken cancellationToken)
+    {
+        if (Doubt is not { } from || _record is not { } record || Layout is null) return;
+        SessionErrors.OnDisk($"Session {Shown}", Folder.Path, () =>
+        {
+            foreach (var (block, isRight) in CellSums.Check(Chain!, Layout, record.Sums, from, record.Head.Cells, cancellationToken))
+            {
+                if (isRight)
+                {
+                    readBytes?.Report(((block + 1) * CellSums.BlockCells - from) * Layout.CellBytes);
+                    continue;
+                }
+                Doubt = null;
+                var first = block * CellSums.BlockCells;
+                GiveUp(first, $"cells from {first} on are not what was saved");
+                return;
+            }
+            MarkVerified(fromDisk: record.Head.BootId != OpenMark.ThisBoot);
+            Doubt = null;
+            OpenMark.Write(_lock.File, record.Head.Cells);
+        });
+    }
+
+    /// <summary>How much <see cref="Check"/> has to read.</summary>
+    public long DoubtBytes => Doubt is { } from ? (Snapshot.Cells - from) * (Layout?.CellBytes ?? 0) : 0;
+
+    /// <summary>Nothing is written beyond what was saved until it goes on: should the process end before that, no cell is in doubt.</summary>
+    public void Rest()
+    {
+        lock (_gate)
+        {
+            if (!_disposed && Doubt is null) SessionErrors.OnDisk($"Session {Shown}", Folder.Path, () => OpenMark.Write(_lock.File, Snapshot.Cells));
+        }
+    }
+
+    /// <summary>Removes it and closes it.</summary>
+    public void Remove()
+    {
+        lock (_gate)
+        {
+            if (_disposed) return;
+            SessionErrors.OnDisk($"Session {Shown}", Folder.Path, () => SessionStore.Discard(Folder));
+        }
+        Dispose();
+    }
+
     /// <summary>Closes it; nothing is saved that was not.</summary>
     public void Dispose()
     {
@@ -109,7 +177,8 @@ public sealed class OpenSession : IDisposable
             Chain?.Dispose();
             try
             {
-                OpenMark.Clear(_lock.File);
+                if (Doubt is { } cells) OpenMark.Write(_lock.File, cells, isOpen: false);
+                else OpenMark.Clear(_lock.File);
             }
             catch (IOException)
             {
@@ -122,12 +191,17 @@ public sealed class OpenSession : IDisposable
     internal string Shown => Name ?? Id;
 
     /// <summary>Puts files and last snapshot in place; part of opening.</summary>
-    internal void Begin(KvChain? chain, SessionRecord? record)
+    internal void Begin(KvChain? chain, SessionRecord? record, int? doubt = null)
     {
         Chain = chain;
         _record = record;
-        OpenMark.Write(_lock.File, record?.Head.Cells ?? 0);
+        Doubt = doubt;
+        OpenMark.Write(_lock.File, doubt ?? record?.Head.Cells ?? 0);
     }
+
+    /// <summary>Its first cells are another's: their sums are known as far as whole blocks go.</summary>
+    internal void Inherit(SessionRecord? parent, int cells) =>
+        _inherited = parent is null ? ([], 0) : (parent.Sums, Math.Min(parent.Head.Cells, cells) / CellSums.BlockCells * CellSums.BlockCells);
 
     /// <summary>The first snapshot of a fork, with the sums that its parent knows.</summary>
     internal void SaveFork(SessionSnapshot snapshot, SessionRecord? parent) => Write(snapshot, parent);
@@ -141,7 +215,7 @@ public sealed class OpenSession : IDisposable
     /// <summary>The snapshot's cells from a block on are not what they were: the text stays, the cells go.</summary>
     internal void GiveUp(int cells, string damage)
     {
-        Damage = damage;
+        Damage = $"{damage}; they are computed again from its text";
         // A state belongs to exactly its cells.
         var point = Snapshot.Points.LastOrDefault(point => point.Cells <= cells);
         if (Snapshot.State.IsEmpty) MoveBack(cells);
@@ -195,7 +269,7 @@ public sealed class OpenSession : IDisposable
 
     private void Write(SessionSnapshot snapshot, SessionRecord? known) => SessionErrors.OnDisk($"Session {Shown}", Folder.Path, () =>
     {
-        uint[] sums = Layout is null ? [] : CellSums.Update(Chain!, Layout, known?.Sums ?? [], known?.Head.Cells ?? 0, snapshot.Cells);
+        uint[] sums = Layout is null ? [] : CellSums.Update(Chain!, Layout, known?.Sums ?? _inherited.Sums, known?.Head.Cells ?? _inherited.Cells, snapshot.Cells);
         if (_store.Options.Sync && Chain is not null)
         {
             foreach (var segment in Chain.Shared) Files.SyncContent(segment.File.Handle, segment.File.Name);

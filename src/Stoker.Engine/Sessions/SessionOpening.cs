@@ -6,7 +6,7 @@ namespace Stoker.Engine.Sessions;
 /// <summary>Puts an open session together from what lies on disk; its lock is held already.</summary>
 internal static class SessionOpening
 {
-    /// <summary>Goes on with the last snapshot. Cells that may have suffered are read and compared with their sums first.</summary>
+    /// <summary>Goes on with the last snapshot. Cells that may have suffered are still in doubt.</summary>
     internal static OpenSession Continue(
         SessionStore store, SessionFolder folder, FileLock held, SessionLabel label, SessionIdentity identity, KvLayout? layout, SessionRecord? record)
     {
@@ -21,15 +21,14 @@ internal static class SessionOpening
         if (TryOpenChain(store, folder, record.Head, out var missing) is not { } chain)
         {
             session.Begin(new KvChain([], store.Own(KvFile.Create(folder.NextKvFile(), layout))), record);
-            GiveUp(session, 0, missing!);
+            session.GiveUp(0, missing!);
             return session;
         }
-        session.Begin(chain, record);
+        session.Begin(chain, record, Suspect(record.Head, mark, OpenMark.ThisBoot));
         try
         {
             if (mark is null) folder.RemoveOrphans(session.ChainNames());
             else session.GiveBack(); // what a killed answer had taken
-            Check(session, record, mark);
             return session;
         }
         catch
@@ -40,14 +39,21 @@ internal static class SessionOpening
     }
 
     /// <summary>A child's folder: links to the files it shares, one page a region of its own, a snapshot.</summary>
-    internal static OpenSession Fork(SessionStore store, OpenSession parent, SessionFolder folder, FileLock held, SessionLabel label, SessionSnapshot snapshot)
+    internal static OpenSession Fork(SessionStore store, OpenSession parent, SessionFolder folder, FileLock held, SessionLabel label, SessionSnapshot snapshot) =>
+        Child(store, parent, folder, held, label, snapshot.Cells, child => child.SaveFork(snapshot, parent.Record));
+
+    /// <summary>The same without the snapshot.</summary>
+    internal static OpenSession Branch(SessionStore store, OpenSession parent, SessionFolder folder, FileLock held, SessionLabel label, int cells) =>
+        Child(store, parent, folder, held, label, cells, child => child.Inherit(parent.Record, cells));
+
+    private static OpenSession Child(SessionStore store, OpenSession parent, SessionFolder folder, FileLock held, SessionLabel label, int cells, Action<OpenSession> finish)
     {
         var child = new OpenSession(store, folder, held, label, parent.Identity) { Layout = parent.Layout };
-        var chain = parent.Chain is null ? null : ForkChain(store, parent, folder, snapshot.Cells);
+        var chain = parent.Chain is null ? null : ForkChain(store, parent, folder, cells);
         try
         {
             child.Begin(chain, null);
-            child.SaveFork(snapshot, parent.Record);
+            finish(child);
             return child;
         }
         catch
@@ -66,20 +72,6 @@ internal static class SessionOpening
         int? unclosed = mark is not null && mark.Cells < head.Cells ? mark.Cells : null;
         return unsynced is { } a && unclosed is { } b ? Math.Min(a, b) : unsynced ?? unclosed;
     }
-
-    private static void Check(OpenSession session, SessionRecord record, OpenMark? mark)
-    {
-        if (Suspect(record.Head, mark, OpenMark.ThisBoot) is not { } from) return;
-        foreach (var (block, isRight) in CellSums.Check(session.Chain!, session.Layout!, record.Sums, from, record.Head.Cells, CancellationToken.None))
-        {
-            if (isRight) continue;
-            GiveUp(session, block * CellSums.BlockCells, $"cells from {block * CellSums.BlockCells} on are not what was saved");
-            return;
-        }
-        session.MarkVerified(fromDisk: record.Head.BootId != OpenMark.ThisBoot);
-    }
-
-    private static void GiveUp(OpenSession session, int cells, string reason) => session.GiveUp(cells, $"{reason}; they are computed again from its text");
 
     internal static KvChain? TryOpenChain(SessionStore store, SessionFolder folder, SnapshotHead head, out string? missing)
     {

@@ -33,11 +33,13 @@ internal sealed class SessionRoom(SessionStore store) : IKvRoom
     public bool TryFree(long bytes) => Evict(bytes);
 
     /// <summary>Disk blocks of all sessions, in bytes; what several share counts once.</summary>
-    internal long UsedBytes()
+    internal long UsedBytes() => UsedBytes(store.Folders().Concat(store.CacheFolders()));
+
+    internal static long UsedBytes(IEnumerable<SessionFolder> folders)
     {
         var seen = new HashSet<ulong>();
         var bytes = 0L;
-        foreach (var folder in store.Folders())
+        foreach (var folder in folders)
         {
             try
             {
@@ -57,7 +59,7 @@ internal sealed class SessionRoom(SessionStore store) : IKvRoom
     private bool Evict(long bytes)
     {
         var freed = 0L;
-        foreach (var victim in store.List().Where(static session => session.Name is null && session.State != SessionState.InUse).Reverse())
+        foreach (var victim in store.ListCache().Where(static session => session.State != SessionState.InUse).Reverse())
         {
             if (freed >= bytes) break;
             if (store.TryEvict(victim.Id)) freed += Math.Max(victim.OwnBytes, 1);

@@ -4,11 +4,12 @@ using Stoker.Native.Libc;
 namespace Stoker.Engine.Sessions;
 
 /// <summary>
-/// The sessions of a home, one folder each. Several processes use it at once: a session belongs to whoever holds its folder's
+/// The sessions of a home, one folder each; those without a name, which the prompt cache keeps, in an area of their own. Several processes use it at once: a session belongs to whoever holds its folder's
 /// lock; names are given out under the store's. A folder appears and goes by a rename. Thread-safe.
 /// </summary>
 public sealed class SessionStore
 {
+    private const string CacheFolder = "cache";
     private const string NewPrefix = ".new-";
     private const string GonePrefix = ".gone-";
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
@@ -27,13 +28,21 @@ public sealed class SessionStore
 
     private string StoreLock => Path.Combine(Options.Root, ".lock");
 
-    /// <summary>All sessions, those used last first; with a scope, its own alone.</summary>
-    public IReadOnlyList<SessionSummary> List(string? scope = null) => SessionErrors.OnDisk("Listing sessions", Options.Root, () =>
-        Folders().Select(SessionSummaries.TryRead).OfType<SessionSummary>().Where(summary => scope is null || summary.Scope == scope)
+    internal string CacheRoot => Path.Combine(Options.Root, CacheFolder);
+
+    /// <summary>All that have a name, those used last first; with a scope, its own alone.</summary>
+    public IReadOnlyList<SessionSummary> List(string? scope = null) => Summaries(Folders(), scope);
+
+    /// <summary>All that the prompt cache keeps, those used last first.</summary>
+    public IReadOnlyList<SessionSummary> ListCache() => Summaries(FoldersIn(CacheRoot), null);
+
+    private IReadOnlyList<SessionSummary> Summaries(IEnumerable<SessionFolder> folders, string? scope) => SessionErrors.OnDisk("Listing sessions", Options.Root, () =>
+        folders.Select(SessionSummaries.TryRead).OfType<SessionSummary>().Where(summary => scope is null || summary.Scope == scope)
             .OrderByDescending(static summary => summary.UsedAt).ToList());
 
-    /// <summary>Disk blocks of all sessions, in bytes; what several share counts once.</summary>
-    public long UsedBytes() => SessionErrors.OnDisk("Measuring sessions", Options.Root, _room.UsedBytes);
+    /// <summary>Disk blocks of those with a name, and of the prompt cache's, in bytes; what several share counts once in each.</summary>
+    public (long Named, long Cached) UsedBytes() =>
+        SessionErrors.OnDisk("Measuring sessions", Options.Root, () => (SessionRoom.UsedBytes(Folders()), SessionRoom.UsedBytes(CacheFolders())));
 
     /// <summary>By name or id; null: there is none. With a scope, only its own is seen.</summary>
     /// <exception cref="StokerException">Conflict: several scopes have one of that name.</exception>
@@ -55,7 +64,10 @@ public sealed class SessionStore
     /// <param name="identity">What the caller computes with: another one is refused.</param>
     /// <param name="layout">Of the caller's files; null: its cells lie in memory.</param>
     /// <exception cref="StokerException">NotFound; Busy: another holds it; Conflict: it belongs elsewhere; Corrupt: its snapshot is damaged; Io.</exception>
-    public OpenSession Open(string nameOrId, string? scope, SessionIdentity identity, KvLayout? layout)
+    public OpenSession Open(string nameOrId, string? scope, SessionIdentity identity, KvLayout? layout) => Checked(OpenInDoubt(nameOrId, scope, identity, layout));
+
+    /// <summary>As <see cref="Open"/>, but whoever asks sees to <see cref="OpenSession.Check"/>.</summary>
+    public OpenSession OpenInDoubt(string nameOrId, string? scope, SessionIdentity identity, KvLayout? layout)
     {
         var (folder, held, label) = HoldAsItIs(nameOrId, scope);
         return Guarded(held, folder, () =>
@@ -74,12 +86,12 @@ public sealed class SessionStore
     internal OpenSession OpenAny(string nameOrId, string? scope)
     {
         var (folder, held, label) = HoldAsItIs(nameOrId, scope);
-        return Guarded(held, folder, () =>
+        return Checked(Guarded(held, folder, () =>
         {
             var record = SnapshotFile.TryRead(folder.Snapshot)
                 ?? throw new StokerException(ErrorKind.Conflict, $"Session {label.Name ?? label.Id} is empty: nothing was saved in it yet.");
             return SessionOpening.Continue(this, folder, held, label, record.Head.Identity, record.Head.Layout(), record);
-        });
+        }));
     }
 
     /// <summary>The text and tokens of the last snapshot, without holding the session.</summary>
@@ -110,6 +122,7 @@ public sealed class SessionStore
             using var _ = FileLock.Acquire(StoreLock);
             CheckFree(newName, held.Label.Scope, held.Label.Id);
             held.Folder.WriteLabel(held.Label with { Name = newName }, durable: true);
+            if (held.Label.Name is null) Directory.Move(held.Folder.Path, Path.Combine(Options.Root, held.Label.Id));
         });
     }
 
@@ -127,7 +140,7 @@ public sealed class SessionStore
     {
         var removed = 0;
         using var _ = FileLock.Acquire(StoreLock);
-        foreach (var path in Directory.EnumerateDirectories(Options.Root).ToList())
+        foreach (var path in new[] { Options.Root, CacheRoot }.Where(Directory.Exists).SelectMany(Directory.EnumerateDirectories).ToList())
         {
             var name = Path.GetFileName(path);
             var left = name.StartsWith(NewPrefix, StringComparison.Ordinal) || name.StartsWith(GonePrefix, StringComparison.Ordinal);
@@ -143,6 +156,9 @@ public sealed class SessionStore
 
     internal OpenSession ForkOf(OpenSession parent, string? name, SessionSnapshot snapshot) =>
         Make(name, parent.Scope, (folder, held, label) => SessionOpening.Fork(this, parent, folder, held, label, snapshot));
+
+    internal OpenSession BranchOf(OpenSession parent, int cells) =>
+        Make(null, parent.Scope, (folder, held, label) => SessionOpening.Branch(this, parent, folder, held, label, cells));
 
     /// <summary>Makes a file one of this store's: its growth counts.</summary>
     internal KvFile Own(KvFile file)
@@ -160,7 +176,8 @@ public sealed class SessionStore
         return SessionErrors.OnDisk($"Session {name ?? label.Id}", Options.Root, () =>
         {
             Directory.CreateDirectory(Options.Root, OwnerOnly);
-            var hidden = Path.Combine(Options.Root, NewPrefix + label.Id);
+            if (name is null) Directory.CreateDirectory(CacheRoot, OwnerOnly);
+            var hidden = Path.Combine(AreaOf(label), NewPrefix + label.Id);
             using var _ = FileLock.Acquire(StoreLock);
             if (name is not null) CheckFree(name, scope, label.Id);
             Files.CreatePrivateDirectory(hidden);
@@ -173,7 +190,7 @@ public sealed class SessionStore
     internal void Publish(SessionFolder folder, SessionLabel label)
     {
         folder.WriteLabel(label, Options.Sync);
-        var place = Path.Combine(Options.Root, label.Id);
+        var place = Path.Combine(AreaOf(label), label.Id);
         using (FileLock.Acquire(StoreLock))
         {
             if (label.Name is not null) CheckFree(label.Name, label.Scope, label.Id);
@@ -183,14 +200,20 @@ public sealed class SessionStore
         if (Options.Sync) Files.SyncDirectory(Options.Root);
     }
 
-    internal IEnumerable<SessionFolder> Folders() => !Directory.Exists(Options.Root)
+    internal IEnumerable<SessionFolder> Folders() => FoldersIn(Options.Root);
+
+    internal IEnumerable<SessionFolder> CacheFolders() => FoldersIn(CacheRoot);
+
+    private string AreaOf(SessionLabel label) => label.Name is null ? CacheRoot : Options.Root;
+
+    private static IEnumerable<SessionFolder> FoldersIn(string area) => !Directory.Exists(area)
         ? []
-        : Directory.EnumerateDirectories(Options.Root).Where(static path => SessionName.IsId(Path.GetFileName(path))).Select(static path => new SessionFolder(path));
+        : Directory.EnumerateDirectories(area).Where(static path => SessionName.IsId(Path.GetFileName(path))).Select(static path => new SessionFolder(path));
 
     /// <summary>Takes the lock of one of the prompt cache's and removes it. False: it is held, named or gone.</summary>
     internal bool TryEvict(string id)
     {
-        var folder = new SessionFolder(Path.Combine(Options.Root, id));
+        var folder = new SessionFolder(Path.Combine(CacheRoot, id));
         using var held = TryLock(folder);
         if (held is null || folder.TryReadLabel() is not { Name: null }) return false;
         Discard(folder);
@@ -231,7 +254,7 @@ public sealed class SessionStore
     {
         var isId = SessionName.IsId(nameOrId);
         if (!isId && SessionName.WhyNot(nameOrId) is not null) return null;
-        var candidates = isId ? Folders().Where(folder => folder.Id == nameOrId) : Folders();
+        var candidates = isId ? new[] { Options.Root, CacheRoot }.Select(area => new SessionFolder(Path.Combine(area, nameOrId))).Where(static folder => Directory.Exists(folder.Path)) : Folders();
         var found = SessionErrors.OnDisk("Looking for a session", Options.Root, () => candidates
             .Where(folder => folder.TryReadLabel() is { } label && (isId || label.Name == nameOrId) && (scope is null || label.Scope == scope)).ToList());
         return found.Count > 1
@@ -262,11 +285,25 @@ public sealed class SessionStore
         }
     }
 
-    private void Discard(SessionFolder folder)
+    internal static void Discard(SessionFolder folder)
     {
-        var gone = Path.Combine(Options.Root, GonePrefix + folder.Id);
+        var gone = Path.Combine(Path.GetDirectoryName(folder.Path)!, GonePrefix + folder.Id);
         Directory.Move(folder.Path, gone);
         Directory.Delete(gone, recursive: true);
+    }
+
+    private static OpenSession Checked(OpenSession session)
+    {
+        try
+        {
+            session.Check(null, CancellationToken.None);
+            return session;
+        }
+        catch
+        {
+            session.Dispose();
+            throw;
+        }
     }
 
     private static T Guarded<T>(FileLock held, SessionFolder folder, Func<T> work)

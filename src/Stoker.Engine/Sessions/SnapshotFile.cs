@@ -79,6 +79,16 @@ internal static class SnapshotFile
         return file is null ? null : ReadHead(file, path, out _, out _);
     }
 
+    /// <summary>What the file says of itself, and the tokens without their sum. Null: there is no file.</summary>
+    /// <exception cref="Core.Errors.StokerException">Corrupt.</exception>
+    internal static (SnapshotHead Head, int[] Tokens)? TryReadTokens(string path)
+    {
+        using var file = TryOpen(path);
+        if (file is null) return null;
+        var head = ReadHead(file, path, out var parts, out _);
+        return (head, MemoryMarshal.Cast<byte, int>(ReadExact(file, path, HeaderBytes + parts.Head + parts.Messages, (int)parts.Tokens)).ToArray());
+    }
+
     /// <summary>All of it, verified. Null: there is no file.</summary>
     /// <exception cref="Core.Errors.StokerException">Corrupt: also when any bit is not as it was written.</exception>
     internal static SessionRecord? TryRead(string path)

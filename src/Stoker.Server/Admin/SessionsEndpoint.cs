@@ -28,7 +28,12 @@ public sealed class SessionsEndpoint(SessionStore store, ISessionHolders? holder
         routes.Add("POST", AdminRoutes.SessionVerify, Exposure.Socket, VerifyAsync);
     }
 
-    private Task ListAsync(HttpCall call) => JsonResponse.WriteAsync(call.Http, new SessionList(store.List(), store.UsedBytes(), store.Options.QuotaBytes), AdminJson.Default.SessionList);
+    private Task ListAsync(HttpCall call)
+    {
+        var (named, cached) = store.UsedBytes();
+        var sessions = call.Query("all") is null ? store.List() : [.. store.List(), .. store.ListCache()];
+        return JsonResponse.WriteAsync(call.Http, new SessionList(sessions, named + cached, store.Options.QuotaBytes), AdminJson.Default.SessionList);
+    }
 
     private Task ShowAsync(HttpCall call)
     {

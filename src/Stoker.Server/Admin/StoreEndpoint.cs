@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Stoker.Engine.Sessions;
 using Stoker.Server.Admin.Contracts;
 using Stoker.Server.Http;
 using Stoker.Supply;
@@ -6,12 +7,15 @@ using Stoker.Supply;
 namespace Stoker.Server.Admin;
 
 /// <summary>What the store takes, and removing what nobody needs.</summary>
-public sealed class StoreEndpoint(StoreUpkeep upkeep, ILogger logger)
+public sealed class StoreEndpoint(StoreUpkeep upkeep, SessionStore sessions, ILogger logger)
 {
     public void Map(RouteTable routes)
     {
         routes.Add("GET", AdminRoutes.Store, Exposure.Socket, call =>
-            JsonResponse.WriteAsync(call.Http, upkeep.Usage(), AdminJson.Default.StoreUsage));
+        {
+            var (named, cached) = sessions.UsedBytes();
+            return JsonResponse.WriteAsync(call.Http, upkeep.Usage() with { SessionsBytes = named, PromptCacheBytes = cached }, AdminJson.Default.StoreUsage);
+        });
         routes.Add("POST", AdminRoutes.Collect, Exposure.Socket, async call =>
         {
             var request = await RequestBody.ReadAsync(call, AdminJson.Default.CollectRequest);

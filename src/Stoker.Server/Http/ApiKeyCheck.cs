@@ -32,8 +32,8 @@ public sealed class ApiKeyCheck
             ? header[Scheme.Length..].Trim()
             : apiKey is [{ } key] ? key : "";
 
-    /// <summary>A word for a key that tells nothing of it: the first half of its SHA-256.</summary>
-    public static string ScopeOf(string key) => Convert.ToHexStringLower(Sum(key).AsSpan(0, 16));
+    /// <summary>A word for a key that tells nothing of it, not even to who guesses: the first half of its HMAC-SHA-256 under a secret of this home.</summary>
+    public static string ScopeOf(string key, ReadOnlySpan<byte> secret) => Convert.ToHexStringLower(HMACSHA256.HashData(secret, Encoding.UTF8.GetBytes(key)).AsSpan(0, 16));
 
     private static byte[] Sum(string key) => SHA256.HashData(Encoding.UTF8.GetBytes(key));
 }

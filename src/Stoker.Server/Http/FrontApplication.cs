@@ -71,7 +71,7 @@ internal sealed class FrontApplication(RouteTable routes, HttpOptions options, H
             await ErrorResponse.WriteAsync(context, wrongBody, StatusCodes.Status415UnsupportedMediaType);
             return;
         }
-        var call = new HttpCall(context, trust, match.Value, options.Limits);
+        var call = new HttpCall(context, trust, match.Value, options.Limits, options.ScopeSecret);
         await route.Handle(call);
         if (call.FailedMidway is { } failure) Log(context, route.Template, failure);
     }

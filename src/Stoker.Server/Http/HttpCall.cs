@@ -6,13 +6,16 @@ namespace Stoker.Server.Http;
 /// <summary>One request on its way to its endpoint.</summary>
 public sealed class HttpCall
 {
-    internal HttpCall(HttpContext http, CallerTrust trust, string? routeValue, HttpLimits limits)
+    internal HttpCall(HttpContext http, CallerTrust trust, string? routeValue, HttpLimits limits, ReadOnlyMemory<byte> scopeSecret)
     {
+        _scopeSecret = scopeSecret;
         Http = http;
         Trust = trust;
         RouteValue = routeValue;
         Limits = limits;
     }
+
+    private readonly ReadOnlyMemory<byte> _scopeSecret;
 
     /// <summary>Of whoever calls through the Unix socket.</summary>
     public const string OwnerScope = "";
@@ -27,7 +30,7 @@ public sealed class HttpCall
     /// those of everybody without one.
     /// </summary>
     public string Scope => Trust != CallerTrust.Network ? OwnerScope
-        : ApiKeyCheck.Offered(Http.Request.Headers.Authorization, Http.Request.Headers["x-api-key"]) is { Length: > 0 } key ? ApiKeyCheck.ScopeOf(key)
+        : ApiKeyCheck.Offered(Http.Request.Headers.Authorization, Http.Request.Headers["x-api-key"]) is { Length: > 0 } key ? ApiKeyCheck.ScopeOf(key, _scopeSecret.Span)
         : "network";
 
     /// <summary>What stood in the path where the route has a hole, unescaped; null when it has none.</summary>

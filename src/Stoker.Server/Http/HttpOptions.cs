@@ -26,6 +26,9 @@ public sealed record HttpOptions
     public HttpLimits Limits { get; init; } = new();
 
     /// <summary>Never prints the keys.</summary>
+    /// <summary>Under which an API key's conversations are kept (<see cref="Http.ScopeSecret"/>).</summary>
+    public ReadOnlyMemory<byte> ScopeSecret { get; init; }
+
     public override string ToString() => $"HttpOptions {{ SocketPath = {SocketPath}, Tcp = {Tcp}, ApiKeys = {ApiKeys.Count} }}";
 }
 

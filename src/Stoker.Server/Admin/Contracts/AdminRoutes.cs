@@ -53,7 +53,7 @@ public static class AdminRoutes
     /// <summary>POST <see cref="UnloadRequest"/> → <see cref="UnloadReport"/>, after the running answer.</summary>
     public const string Unload = "/admin/unload";
 
-    /// <summary>GET → <see cref="SessionList"/>. DELETE <c>?name=</c> → <see cref="SessionRemoved"/>. A name may be an id.</summary>
+    /// <summary>GET (<c>?all=1</c>: those without a name too) → <see cref="SessionList"/>. DELETE <c>?name=</c> → <see cref="SessionRemoved"/>. A name may be an id.</summary>
     public const string Sessions = "/admin/sessions";
 
     /// <summary>GET <c>?name=</c> → <see cref="SessionReport"/>.</summary>

@@ -35,6 +35,8 @@ internal sealed class SessionBench : IDisposable
 
     internal string File(string id, string name) => Path.Combine(Root, id, name);
 
+    internal string CacheFile(string id, string name) => Path.Combine(Root, "cache", id, name);
+
     internal static void AssertCells(OpenSession session) => Assert.Null(Canary.Strange(session));
 
     internal static int[] Tokens(int count, int seed) => Enumerable.Range(0, count).Select(i => (seed * 100_003) + i).ToArray();

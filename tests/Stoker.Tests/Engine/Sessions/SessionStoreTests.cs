@@ -126,7 +126,7 @@ public sealed class SessionStoreTests
         Grow(second, 5, 300);
         foreach (var session in new[] { parent, child, second }) SessionBench.AssertCells(session);
 
-        var sizes = bench.Store.List().ToDictionary(static session => session.Name ?? "second");
+        var sizes = bench.Store.List().Concat(bench.Store.ListCache()).ToDictionary(static session => session.Name ?? "second");
         Assert.True(sizes["c"].OwnBytes < 900 * Canary.Layout.CellBytes / 2, $"{sizes["c"]}");
         Assert.True(sizes["c"].SharedBytes > 0);
     }
@@ -189,6 +189,30 @@ public sealed class SessionStoreTests
     }
 
     [Fact]
+    public void Check_Cancelled_LeavesTheDoubtToTheNext_AndAtRestThereIsNone()
+    {
+        using var bench = new SessionBench();
+        var id = bench.Keep("a", Long);
+        void Killed(int cells) => File.WriteAllText(bench.File(id, "lock"), $"{File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim()} 1 {cells}");
+        OpenSession Open() => bench.Store.OpenInDoubt("a", null, Canary.Identity, Canary.Layout);
+        Killed(0);
+        using (var session = Open())
+        {
+            Assert.Equal(0, session.Doubt);
+            Assert.ThrowsAny<OperationCanceledException>(() => session.Check(null, new CancellationToken(canceled: true)));
+        }
+        Assert.Equal(SessionState.Idle, bench.Store.Find("a")!.State);
+        using (var session = Open())
+        {
+            Assert.Equal(0, session.Doubt);
+            session.Check(null, CancellationToken.None);
+            Assert.Null(session.Doubt);
+        }
+        Killed(Long.Length);
+        using (var session = Open()) Assert.Null(session.Doubt);
+    }
+
+    [Fact]
     public void Claim_OverQuota_PromptCacheGoesOldestFirstAndNamedStay()
     {
         var perSession = 700 * Canary.Layout.CellBytes;
@@ -196,7 +220,7 @@ public sealed class SessionStoreTests
         bench.Keep("named", Long);
         var old = bench.Keep(null, Long);
         var recent = bench.Keep(null, Long);
-        File.SetLastWriteTimeUtc(Path.Combine(bench.Root, old, "lock"), new DateTime(2020, 1, 1, 0, 0, 0, DateTimeKind.Utc));
+        File.SetLastWriteTimeUtc(bench.CacheFile(old, "lock"), new DateTime(2020, 1, 1, 0, 0, 0, DateTimeKind.Utc));
         bench.Keep("more", Long);
         Assert.Null(bench.Store.Find(old));
         Assert.NotNull(bench.Store.Find(recent));

@@ -1,0 +1,166 @@
+using System.Text;
+using Stoker.Engine.Protocol;
+using Stoker.Engine.Runners;
+using Stoker.Engine.Sessions;
+using Stoker.Native.Libc;
+
+namespace Stoker.Tests.Engine.Runners;
+
+/// <summary>Conversations without a name through real runner processes: what a prompt begins with is not computed twice.</summary>
+public sealed class PromptCacheTests : IDisposable
+{
+    private const string Opening = "Once upon a time there was a program that kept every conversation where it could be found again, and the next morning";
+
+    private readonly TempFolder _folder = new();
+    private readonly CancellationToken _cancellation = TestContext.Current.CancellationToken;
+
+    public void Dispose() => _folder.Dispose();
+
+    [Theory]
+    [InlineData("tiny")]
+    [InlineData("gemma3t")]
+    [InlineData("granitet")]
+    public async Task AfterAKill_TheSamePrefix_IsThere_AndComputesWhatNeverStoppedDoes(string shape)
+    {
+        var whole = await LoadedAsync(shape, "whole");
+        await SayAsync(whole, Opening);
+        var expected = await SayAsync(whole, Opening + " it went on.");
+        await whole.DisposeAsync();
+
+        var first = await LoadedAsync(shape, "cut");
+        await SavedAsync("cut", await SayAsync(first, Opening));
+        OwnProcess.Signal(first.ProcessId, UnixSignal.Kill);
+        await first.Gone;
+        await first.DisposeAsync();
+        await using var second = await LoadedAsync(shape, "cut");
+        Assert.Equal(0, (await SayAsync(second, Opening + " it went on.", scope: "other")).Usage.CachedTokens);
+        var got = await SayAsync(second, Opening + " it went on.");
+
+        Assert.Equal(expected.Usage.CachedTokens, got.Usage.CachedTokens);
+        Assert.InRange(got.Usage.CachedTokens, 60, got.Usage.PromptTokens - 1);
+        Assert.Equal(expected.Hashes, got.Hashes);
+        Assert.Empty(Store("cut").List());
+    }
+
+    [Fact]
+    public async Task Closed_IsFoundAgain_AndTwoThatBeginAlike_BothAreKept()
+    {
+        await using var runner = await LoadedAsync("tiny", "alike");
+        await SayAsync(runner, Opening + " the sun rose.");
+        await SayAsync(runner, Opening + " it rained for hours and hours on the whole of the town.");
+        await runner.CloseSessionAsync(null, null, _cancellation);
+        Assert.Equal(2, Store("alike").ListCache().Count(static kept => kept.State == SessionState.Idle));
+
+        var got = await SayAsync(runner, Opening + " it rained for hours and hours on the whole of the town. Then it stopped.");
+        Assert.InRange(got.Usage.CachedTokens, Opening.Length + 40, got.Usage.PromptTokens - 1);
+    }
+
+    [Fact]
+    public async Task KilledInTheMiddle_CellsInDoubtAreReadFirst_AndDamageIsComputedAgain()
+    {
+        var first = await LoadedAsync("tiny", "doubt");
+        await SavedAsync("doubt", await SayAsync(first, Opening));
+        OwnProcess.Signal(first.ProcessId, UnixSignal.Kill);
+        await first.DisposeAsync();
+        var kept = Assert.Single(Store("doubt").ListCache());
+        var folder = Path.Combine(_folder.File("doubt"), "cache", kept.Id);
+        // As if it had been killed while it was written to, and some of it had gone wrong.
+        await File.WriteAllTextAsync(Path.Combine(folder, "lock"), $"{(await File.ReadAllTextAsync("/proc/sys/kernel/random/boot_id", _cancellation)).Trim()} 1 0", _cancellation);
+        using (var file = File.OpenHandle(Path.Combine(folder, "kv-1"), FileMode.Open, FileAccess.Write)) RandomAccess.Write(file, new byte[4096], 0);
+
+        await using var second = await LoadedAsync("tiny", "doubt");
+        var got = await SayAsync(second, Opening);
+        await using var whole = await LoadedAsync("tiny", "whole");
+        Assert.Equal((await SayAsync(whole, Opening)).Hashes, got.Hashes);
+        Assert.Equal(0, got.Usage.CachedTokens);
+    }
+
+    [Fact]
+    public async Task Off_NothingStays_AndAQuotaIsKept()
+    {
+        var small = await LoadedAsync("tiny", "quota", cacheBytes: 1);
+        await SayAsync(small, Opening);
+        await SayAsync(small, "Something quite different that is as long as the other, so that nothing of it is the same at all.");
+        await small.CloseSessionAsync(null, null, _cancellation);
+        await EmptyAsync("quota");
+        await small.DisposeAsync();
+        await using var off = await LoadedAsync("tiny", "off", cacheBytes: 0);
+        await SayAsync(off, Opening);
+        Assert.False(Directory.Exists(Path.Combine(_folder.File("off"), "cache")));
+    }
+
+    [Fact]
+    public async Task Rested_LeavesItsSlot_AndComesBackAsItWas()
+    {
+        await using var whole = await LoadedAsync("tiny", "whole");
+        await SayAsync(whole, Opening);
+        var expected = await SayAsync(whole, Opening + " it went on.");
+
+        await using var runner = await LoadedAsync("tiny", "idle", idleAfterMs: 50);
+        await SayAsync(runner, Opening);
+        while (File.ReadAllText($"/proc/{runner.ProcessId}/maps").Contains("/cache/", StringComparison.Ordinal)) await Task.Delay(10, _cancellation);
+        var got = await SayAsync(runner, Opening + " it went on.");
+        Assert.Equal(expected.Usage.CachedTokens, got.Usage.CachedTokens);
+        Assert.Equal(expected.Hashes, got.Hashes);
+    }
+
+    private SessionStore Store(string name) => new(new SessionStoreOptions { Root = _folder.File(name) }, TimeProvider.System);
+
+    private async Task SavedAsync(string name, Said said)
+    {
+        var cells = said.Usage.PromptTokens + said.Usage.GeneratedTokens - 1;
+        while (!Store(name).ListCache().Any(kept => kept.Cells == cells)) await Task.Delay(10, _cancellation);
+        // Saved, and at rest a moment later.
+        while (!Store(name).ListCache().Any(kept => LockOf(name, kept.Id).EndsWith($" {cells}", StringComparison.Ordinal))) await Task.Delay(10, _cancellation);
+    }
+
+    private string LockOf(string name, string id)
+    {
+        using var file = Files.OpenWithoutLock(Path.Combine(_folder.File(name), "cache", id, "lock"));
+        var bytes = new byte[200];
+        return Encoding.ASCII.GetString(bytes, 0, RandomAccess.Read(file, bytes, 0)).Trim();
+    }
+
+    private async Task EmptyAsync(string name)
+    {
+        while (Store(name).ListCache().Count > 0) await Task.Delay(10, _cancellation);
+    }
+
+    private async Task<Said> SayAsync(Runner runner, string text, string scope = "")
+    {
+        var hashes = new List<ulong>();
+        GenerationUsage? usage = null;
+        var request = new GenerationRequest
+        {
+            Text = text, Scope = scope, MaxTokens = 24, IgnoreEos = true, LogitHashes = true, ReusePrefix = true, Sampling = new SamplingOptions { Temperature = 0 },
+        };
+        await foreach (var told in runner.GenerateAsync(request, _cancellation))
+        {
+            if (told is TokensGenerated generated) hashes.AddRange(generated.Tokens.Select(static token => token.LogitHash!.Value));
+            if (told is GenerationFinished finished) usage = finished.Usage;
+        }
+        return new Said(usage!, hashes);
+    }
+
+    private async Task<Runner> LoadedAsync(string shape, string sessions, long cacheBytes = 1L << 30, long? idleAfterMs = null)
+    {
+        var runner = await Runner.StartAsync(TestModels.Start(_folder), line => TestContext.Current.TestOutputHelper?.WriteLine(line), TimeProvider.System, _cancellation);
+        var command = new LoadCommand
+        {
+            Paths = [shape == "tiny" ? TestModels.Tiny : TestModels.OfShapeOnce(shape)],
+            ContextTokens = 2048,
+            Threads = 1,
+            Slots = 2,
+            Kv = KvMode.Ssd,
+            SessionsFolder = _folder.File(sessions),
+            ModelName = shape,
+            ModelDigest = $"test:{shape}",
+            PromptCacheBytes = cacheBytes,
+            IdleAfterMs = idleAfterMs,
+        };
+        await runner.LoadAsync(command, null, _cancellation);
+        return runner;
+    }
+
+    private sealed record Said(GenerationUsage Usage, IReadOnlyList<ulong> Hashes);
+}
