@@ -32,7 +32,8 @@ public enum SessionState
 public sealed record SessionSummary
 {
     public required string Id { get; init; }
-    public required string? Name { get; init; }
+    /// <summary>Null: one that the prompt cache keeps.</summary>
+    public string? Name { get; init; }
     public required string Scope { get; init; }
     public required SessionState State { get; init; }
     public required DateTimeOffset CreatedAt { get; init; }
