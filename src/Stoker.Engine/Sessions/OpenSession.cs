@@ -151,7 +151,14 @@ public sealed class OpenSession : IDisposable
     {
         lock (_gate)
         {
-            if (!_disposed && Doubt is null) SessionErrors.OnDisk($"Session {Shown}", Folder.Path, () => OpenMark.Write(_lock.File, Snapshot.Cells));
+            try
+            {
+                if (!_disposed && Doubt is null) OpenMark.Write(_lock.File, Snapshot.Cells);
+            }
+            catch (IOException)
+            {
+                // After a kill, more is read again than would need to be.
+            }
         }
     }
 

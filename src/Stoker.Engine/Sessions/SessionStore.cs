@@ -189,7 +189,8 @@ public sealed class SessionStore
     /// <summary>Gives a new session's folder its place and its name.</summary>
     internal void Publish(SessionFolder folder, SessionLabel label)
     {
-        folder.WriteLabel(label, Options.Sync);
+        var durable = Options.Sync && label.Name is not null; // of what the cache loses to a power cut, nobody was promised anything
+        folder.WriteLabel(label, durable);
         var place = Path.Combine(AreaOf(label), label.Id);
         using (FileLock.Acquire(StoreLock))
         {
@@ -197,7 +198,7 @@ public sealed class SessionStore
             Directory.Move(folder.Path, place);
         }
         folder.MovedTo(place);
-        if (Options.Sync) Files.SyncDirectory(Options.Root);
+        if (durable) Files.SyncDirectory(Options.Root);
     }
 
     internal IEnumerable<SessionFolder> Folders() => FoldersIn(Options.Root);
