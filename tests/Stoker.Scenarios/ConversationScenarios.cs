@@ -111,7 +111,7 @@ public sealed partial class ConversationScenarios(ScenarioHub hub)
     {
         await using var home = hub.NewHome();
         home.Environment["STOKER_API_KEY"] = "first-key-0000,second-key-0000";
-        const string asked = "The prompt cache keeps what this message begins with, also when everything ends in between. What does stoker pull do?";
+        const string asked = "The prompt cache keeps what this message begins with, also when everything ends in between, and it is long enough for that to be worth it, whoever counts its words or its tokens. What does stoker pull do?";
         string before;
         using (var first = Client(await UrlAsync(home), "first-key-0000"))
         {

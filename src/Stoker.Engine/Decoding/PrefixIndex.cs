@@ -4,12 +4,12 @@ using Stoker.Engine.Sessions;
 namespace Stoker.Engine.Decoding;
 
 /// <summary>
-/// How the conversations on disk begin, in little memory: of each a hash of its first tokens at every 64th, or, of models that
+/// How the conversations on disk begin, in little memory: of each a hash of its first tokens at every 32nd, or, of models that
 /// cannot forget single cells, at every state it can return to. What it finds is likely, not certain. Not thread-safe.
 /// </summary>
 public sealed class PrefixIndex
 {
-    private const int MarkTokens = 64;
+    private const int MarkTokens = PrefixChoice.LeastCells;
 
     private readonly Dictionary<string, Entry> _entries = [];
 
