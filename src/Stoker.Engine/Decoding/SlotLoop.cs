@@ -194,16 +194,20 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table, SessionDesk? de
     private bool MakeRoom(Answer answer, int count)
     {
         var cells = answer.Conversation.Tokens.Count;
-        try
+        while (true)
         {
-            // In steps, so that it is asked for rarely.
-            table.Kv.Reserve(answer.Conversation.Slot!.Value, ((cells + count) / ReservedCells * ReservedCells) + ReservedCells);
-            return true;
-        }
-        catch (StokerException error)
-        {
-            Fail(answer, error.Kind, error.Message, intact: answer.Conversation.Session is null);
-            return false;
+            try
+            {
+                // In steps, so that it is asked for rarely.
+                table.Kv.Reserve(answer.Conversation.Slot!.Value, ((cells + count) / ReservedCells * ReservedCells) + ReservedCells);
+                return true;
+            }
+            catch (StokerException error)
+            {
+                if (error.Kind == ErrorKind.OutOfSpace && table.TryFree()) continue;
+                Fail(answer, error.Kind, error.Message, intact: answer.Conversation.Session is null);
+                return false;
+            }
         }
     }
 

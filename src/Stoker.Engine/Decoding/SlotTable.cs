@@ -153,6 +153,14 @@ internal sealed class SlotTable(KvContext kv, string? folder) : IDisposable
         if (empty >= 0 && longest >= WorthPreparing) kv.Prepare(empty, longest);
     }
 
+    /// <summary>There is no room on disk: the one without a name that was not used for longest goes, or may go from now on. False: there is none.</summary>
+    public bool TryFree()
+    {
+        if (Kept.LastOrDefault(static kept => !kept.IsAnswering && kept.Session?.Name is null) is not { } victim) return false;
+        Forget(victim);
+        return true;
+    }
+
     /// <summary>Gone, with its cells.</summary>
     public void Forget(Conversation conversation)
     {
