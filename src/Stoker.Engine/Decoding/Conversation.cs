@@ -61,7 +61,7 @@ internal sealed class Conversation(string scope)
     {
         _points.RemoveAll(other => other.Cells >= point.Cells);
         _points.Add(point);
-        while (_points.Count > MostPoints || (_points.Count > LeastPoints && _points.Sum(static kept => (long)kept.State.Length) > MostPointBytes)) _points.RemoveAt(0);
+        while (_points.Count > MostPoints || (_points.Count > LeastPoints && PointBytes > MostPointBytes)) _points.RemoveAt(0);
     }
 
     /// <summary>What a snapshot of all its cells has of them; its end has a place of its own there.</summary>
@@ -69,6 +69,11 @@ internal sealed class Conversation(string scope)
 
     /// <summary>What it was at this number of cells, or nothing.</summary>
     public ReadOnlyMemory<byte> StateAt(int cells) => _points.FirstOrDefault(point => point.Cells == cells).State;
+
+    /// <summary>What it takes in memory beside its tokens.</summary>
+    public long HeapBytes => State.Length + PointBytes;
+
+    private long PointBytes => _points.Sum(static point => (long)point.State.Length);
 
     /// <summary>Waits until nothing is saved of it any more: before its cells are cut or its files closed.</summary>
     public void Settle() => ((IAsyncResult)Saving).AsyncWaitHandle.WaitOne();

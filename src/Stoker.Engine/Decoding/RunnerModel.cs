@@ -122,6 +122,9 @@ public sealed class RunnerModel : IDisposable
         _model.Dispose();
     }
 
+    // What RunnerStart's environment limits it to.
+    private static long HeapBytes => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+
     private static KvContext CreateContext(LlamaLibrary library, LlamaModel model, LoadCommand command, int contextTokens, int threads)
     {
         if (!model.HasDecoder || model.HasEncoder)
@@ -137,7 +140,7 @@ public sealed class RunnerModel : IDisposable
             MicroBatch = MicroBatchTokens,
             SessionsFolder = command.SessionsFolder,
             WindowTokens = command.KvWindowTokens,
-            MostStateBytes = MostStateBytes(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, command.Slots ?? 1),
+            MostStateBytes = MostStateBytes(HeapBytes, command.Slots ?? 1),
         };
         var kv = KvContext.Create(library, model, options);
         // In memory every slot takes a whole cache: where that was not foreseen, fewer are made.
@@ -155,12 +158,12 @@ public sealed class RunnerModel : IDisposable
     private static (SlotTable Table, SessionDesk? Desk) DeskOf(LlamaLibrary library, LlamaModel model, KvContext kv, LoadCommand command)
     {
         var idle = new IdlePages(command.IdleAfterMs is { } after ? TimeSpan.FromMilliseconds(after) : Timeout.InfiniteTimeSpan, TimeProvider.System);
-        if (command.SessionsFolder is null) return (new SlotTable(kv, null) { Idle = idle }, null);
+        if (command.SessionsFolder is null) return (new SlotTable(kv, null) { Idle = idle, MostHeapBytes = HeapBytes / 4 }, null);
         var store = new SessionStore(
             new SessionStoreOptions { Root = command.SessionsFolder!, Sync = command.SyncSessions, QuotaBytes = command.SessionQuotaBytes }, TimeProvider.System);
         var identity = IdentityOf(library, model, kv, command);
         var cache = kv.Layout is { } layout && command.PromptCacheBytes > 0 ? new PromptCache(store, identity, layout, kv.CanTruncate, command.PromptCacheBytes) : null;
-        var table = new SlotTable(kv, command.SessionsFolder) { Cache = cache, Idle = idle };
+        var table = new SlotTable(kv, command.SessionsFolder) { Cache = cache, Idle = idle, MostHeapBytes = HeapBytes / 4 };
         return (table, new SessionDesk(store, identity, table, model.VocabularySize));
     }
 

@@ -28,6 +28,9 @@ internal sealed class SlotTable(KvContext kv, string? folder) : IDisposable
     /// <summary>Where conversations without a name stay; null: they end with the process.</summary>
     public PromptCache? Cache { get; init; }
 
+    /// <summary>States of kept ones take no more than this in memory.</summary>
+    public long MostHeapBytes { get; init; } = long.MaxValue;
+
     /// <summary>When those that nobody answers in are paged out.</summary>
     public IdlePages Idle { get; init; } = new(Timeout.InfiniteTimeSpan, TimeProvider.System);
 
@@ -135,13 +138,10 @@ internal sealed class SlotTable(KvContext kv, string? folder) : IDisposable
         conversation.IsAnswering = false;
         conversation.LastUsed = ++_clock;
         conversation.RestsSince = Idle.Now;
-        var bytes = 0L;
-        var count = 0;
-        foreach (var kept in Kept.ToArray())
-        {
-            bytes += (kept.Tokens.Count * (kv.Layout?.CellBytes ?? 0)) + kept.State.Length;
-            if (++count > MostKept || bytes > Math.Min(MostKeptBytes, Cache?.QuotaBytes ?? long.MaxValue) || kept.Tokens.Count == 0) ForgetIdle(kept);
-        }
+        var room = new KeptRoom(MostKept, Math.Min(MostKeptBytes, Cache?.QuotaBytes ?? long.MaxValue), MostHeapBytes);
+        var kept = Kept.ToArray();
+        foreach (var leaver in room.Leavers([.. kept.Select(one => (one.Tokens.Count * (kv.Layout?.CellBytes ?? 0), one.HeapBytes))])) ForgetIdle(kept[leaver]);
+        foreach (var empty in kept.Where(static one => one.Tokens.Count == 0)) ForgetIdle(empty);
         if (InFiles) Idle.Plan(_kept);
     }
 

@@ -19,7 +19,7 @@ public sealed record RunnerStart
 
     /// <summary>
     /// What a runner's .NET is told: no second GC thread, a small nursery, no profiling tier. Its managed part moves a few
-    /// kilobytes a token; everything big is llama.cpp's. And what it is not told: it parses files of strangers, so it gets no key,
+    /// kilobytes a token; everything big is llama.cpp's, but for the states of conversations. And what it is not told: it parses files of strangers, so it gets no key,
     /// no token and no way to a hub (null takes a variable away).
     /// </summary>
     public static IReadOnlyDictionary<string, string?> LeanEnvironment { get; } = new Dictionary<string, string?>(
@@ -28,7 +28,9 @@ public sealed record RunnerStart
         ["DOTNET_gcServer"] = "0",
         ["DOTNET_gcConcurrent"] = "0",
         ["DOTNET_GCgen0size"] = "400000", // hex: 4 MiB; by default as large as the processor's last-level cache
-        ["DOTNET_GCHeapHardLimit"] = "10000000", // hex: 256 MiB; a defect ends this process instead of eating the machine
+        // Hex: a quarter of the memory, or of the cgroup's. Hybrid models' states, and KV that does not lie in files, are kept in
+        // the heap; a defect still ends this process instead of eating the machine.
+        ["DOTNET_GCHeapHardLimitPercent"] = "19",
         ["DOTNET_TieredPGO"] = "0",
         ["DOTNET_EnableDiagnostics"] = "0", // no diagnostics socket, no debugger thread
         ["GGML_NO_BACKTRACE"] = "1", // else a crash starts a debugger and waits for it
