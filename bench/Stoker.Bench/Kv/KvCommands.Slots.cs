@@ -9,12 +9,15 @@ internal sealed partial class KvCommands
 {
     private SsdSide Slotted => side as SsdSide ?? throw new InvalidOperationException("The stock side has no slots to leave.");
 
-    /// <summary>A conversation leaves its slot and comes back, so many times.</summary>
-    public KvReply Switch(int slot, int times) => Repeat(times, () =>
-    {
-        var (chain, state) = Slotted.Leave(slot);
-        Slotted.Enter(slot, chain, state);
-    });
+    /// <summary>A conversation leaves its slot and comes back, so many times; before each, all its cells are read by a token.</summary>
+    public KvReply Switch(int slot, int times) => Repeat(
+        times,
+        () =>
+        {
+            var (chain, state) = Slotted.Leave(slot);
+            Slotted.Enter(slot, chain, state);
+        },
+        before: () => Decode(slot, slot, 1));
 
     /// <summary>A session takes the slot, with a file's cells, and is saved; what the saving takes is told.</summary>
     public KvReply Session(int slot, int cells, string path)

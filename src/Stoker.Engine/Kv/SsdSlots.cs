@@ -166,6 +166,7 @@ internal sealed class SsdSlots : KvSlots
 
     private void Unmap(int slot)
     {
+        if (_chains[slot] is not null) _memory.SetAside(slot);
         _memory.Unmap(slot);
         _chains[slot] = null;
         _reserved[slot] = 0;
@@ -175,6 +176,7 @@ internal sealed class SsdSlots : KvSlots
     // Whole pages of shared cells read-only from the files that share them, from the page of the first own cell on the own file.
     private void Map(int slot, KvChain chain, int cells)
     {
+        if (_chains[slot] is not null) _memory.SetAside(slot);
         try
         {
             for (var i = 0; i < _shape.Tensors.Count; i++)

@@ -100,6 +100,10 @@ internal static unsafe partial class LibcNative
     [LibraryImport(Libc, SetLastError = true)]
     internal static partial nint mmap(nint addr, nuint length, int prot, int flags, int fd, long offset);
 
+    // void *mremap(void *old_address, size_t old_size, size_t new_size, int flags, ... /* void *new_address */);
+    [LibraryImport(Libc, SetLastError = true)]
+    internal static partial nint mremap(nint oldAddress, nuint oldSize, nuint newSize, int flags, nint newAddress);
+
     // int munmap(void *addr, size_t length);
     [LibraryImport(Libc, SetLastError = true)]
     internal static partial int munmap(nint addr, nuint length);

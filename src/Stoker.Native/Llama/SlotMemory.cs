@@ -12,6 +12,7 @@ public sealed unsafe class SlotMemory
 {
     private readonly List<CacheBuffer> _buffers = [];
     private readonly List<SlotTensor> _tensors = [];
+    private readonly LeftMappings _left = new();
     private readonly int _slots;
     private List<(StateRange Range, nint Host)>? _recording;
     private int _caches;
@@ -34,7 +35,18 @@ public sealed unsafe class SlotMemory
     {
         if (length == 0) return;
         const int read = 1, readWrite = 3, sharedFixedNoReserve = 0x4011;
-        Mapped(LibcNative.mmap(At(slot, tensor, offset, length), (nuint)length, writable ? readWrite : read, sharedFixedNoReserve, file, fileOffset));
+        var address = At(slot, tensor, offset, length);
+        Mapped(LibcNative.mmap(address, (nuint)length, writable ? readWrite : read, sharedFixedNoReserve, file, fileOffset));
+        _left.Note(address, length);
+    }
+
+    /// <summary>
+    /// Takes the pages that are mapped under a slot away, to be unmapped by another thread: before something else is mapped there,
+    /// which then takes no time for them. The slot is not to be read in between.
+    /// </summary>
+    public void SetAside(int slot)
+    {
+        for (var tensor = 0; tensor < _tensors.Count; tensor++) _left.MoveAside(At(slot, tensor, 0, _tensors[tensor].SlotBytes), _tensors[tensor].SlotBytes);
     }
 
     /// <summary>Puts empty pages under a slot; what it had is gone, or stays in its file.</summary>
@@ -43,7 +55,10 @@ public sealed unsafe class SlotMemory
     {
         for (var tensor = 0; tensor < _tensors.Count; tensor++)
         {
-            Mapped(LibcNative.mmap(At(slot, tensor, 0, _tensors[tensor].SlotBytes), (nuint)_tensors[tensor].SlotBytes, AnonymousProtection, AnonymousFixed, -1, 0));
+            var length = _tensors[tensor].SlotBytes;
+            var address = At(slot, tensor, 0, length);
+            Mapped(LibcNative.mmap(address, (nuint)length, AnonymousProtection, AnonymousFixed, -1, 0));
+            _left.Forget(address, length);
         }
     }
 
@@ -61,7 +76,10 @@ public sealed unsafe class SlotMemory
     public void AdviseReadAhead(int slot, int tensor, long offset, long length, bool readAhead)
     {
         const int normal = 0, random = 1; // MADV_NORMAL, MADV_RANDOM
-        if (length > 0) _ = LibcNative.madvise(At(slot, tensor, offset, length), (nuint)length, readAhead ? normal : random);
+        if (length <= 0) return;
+        var address = At(slot, tensor, offset, length);
+        _ = LibcNative.madvise(address, (nuint)length, readAhead ? normal : random);
+        _left.Note(address, length);
     }
 
     /// <summary>

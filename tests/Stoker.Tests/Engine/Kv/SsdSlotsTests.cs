@@ -126,12 +126,14 @@ public sealed class SsdSlotsTests : IDisposable
     }
 
     [Theory]
-    [InlineData("tiny")]
-    [InlineData("gemma3t")]
-    [InlineData("lfm2t")]
-    public void Attach_InTurnsWithAShorterOneInTheSameSlot_ContinuesBitForBit(string shape)
+    [InlineData("tiny", null)]
+    [InlineData("tiny", 65_536)] // what leaves fills whole blocks of page tables: it is set aside
+    [InlineData("gemma3t", null)]
+    [InlineData("lfm2t", null)]
+    public void Attach_InTurnsWithAShorterOneInTheSameSlot_ContinuesBitForBit(string shape, int? contextTokens)
     {
-        using var rig = new KvRig(shape, Options(KvMode.Ssd, KvType.F16));
+        var options = Options(KvMode.Ssd, KvType.F16);
+        using var rig = new KvRig(shape, options with { ContextTokens = contextTokens ?? options.ContextTokens });
         KvChain[] chains = [rig.NewChain(_folder.Path), rig.NewChain(_folder.Path)];
         var states = new KvState[2];
         var inTurns = Turns((conversation, tokens) =>
