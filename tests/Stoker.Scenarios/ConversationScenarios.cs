@@ -119,7 +119,9 @@ public sealed partial class ConversationScenarios(ScenarioHub hub)
             before = Text(await AnswerAsync(first, asked, null));
         }
         // Saved beside the answers: known from the list that shows it.
-        while (!(await home.StokerAsync("sessions", "list", "--all", "--json")).Expect(0).Out.Contains("\"cells\":", StringComparison.Ordinal)) await Task.Delay(20, TestContext.Current.CancellationToken);
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        patience.CancelAfter(TimeSpan.FromMinutes(2));
+        while (!(await home.StokerAsync("sessions", "list", "--all", "--json")).Expect(0).Out.Contains("\"cells\":", StringComparison.Ordinal)) await Task.Delay(20, patience.Token);
         Assert.DoesNotContain("\"cells\":", (await home.StokerAsync("sessions", "list", "--json")).Expect(0).Out, StringComparison.Ordinal);
 
         if (victim == "daemon") await home.KillDaemonAsync();

@@ -114,7 +114,7 @@ public static class SettingNames
     public static Setting KvWindow { get; } = new()
     {
         Key = "kv_window", Flag = "--kv-window", Variable = "STOKER_KV_WINDOW", Kind = SettingKind.Number, Property = nameof(StokerOptions.KvWindowTokens),
-        DefaultText = "as the kernel likes", Doc = "Tokens of a conversation whose cells stay in memory; older ones are read from disk for every token.",
+        DefaultText = "as the kernel likes", Doc = "Tokens of a conversation whose cells stay in the runner's memory between tokens; older ones are left to the page cache and mapped again for each: slower the longer it is.",
         Apply = static (options, texts) => options with { KvWindowTokens = SettingText.ParseNumber(SettingText.Single(texts)) },
         Show = static options => options.KvWindowTokens is { } tokens ? [Text(tokens)] : [],
     };

@@ -17,6 +17,7 @@ internal sealed class PromptCache
     private readonly Lock _trimming = new();
     private readonly PrefixIndex _index = new();
     private readonly Task _looking;
+    private volatile bool _isTrimWanted;
 
     /// <summary>Looks through what is there, beside the caller.</summary>
     /// <param name="canCut">The model can forget single cells.</param>
@@ -79,19 +80,23 @@ internal sealed class PromptCache
 
     private void Trim()
     {
-        // Whoever is at it already removes enough.
-        if (!_trimming.TryEnter()) return;
-        try
+        _isTrimWanted = true;
+        // Whoever is at it already looks again for what came meanwhile.
+        while (_isTrimWanted && _trimming.TryEnter())
         {
-            Try(() =>
+            try
             {
-                _store.TrimCache(_quotaBytes);
-                return true;
-            });
-        }
-        finally
-        {
-            _trimming.Exit();
+                _isTrimWanted = false;
+                Try(() =>
+                {
+                    _store.TrimCache(_quotaBytes);
+                    return true;
+                });
+            }
+            finally
+            {
+                _trimming.Exit();
+            }
         }
     }
 

@@ -61,6 +61,10 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table, SessionDesk? de
             if (counts[i] > 0 && MakeRoom(able[i], counts[i])) parts.Add((able[i], counts[i]));
         }
         if (parts.Count > 0 && Decode(parts)) Continue(parts);
+        foreach (var (answer, _) in parts)
+        {
+            if (answer.Conversation.Slot is { } slot) table.Kv.Trim(slot);
+        }
         return true;
     }
 

@@ -147,6 +147,13 @@ public sealed class KvContext : IDisposable
     /// <returns>Its bytes.</returns>
     public long ReleaseCompute() => _slots.ReleaseCompute();
 
+    /// <summary>After a step: no more of the slot's cells than <see cref="KvOptions.WindowTokens"/> stay mapped.</summary>
+    public void Trim(int slot)
+    {
+        Check(slot);
+        _slots.Trim(slot);
+    }
+
     /// <summary>Writes the slot's cells out and drops them from memory; they come back when they are read.</summary>
     public void PageOut(int slot)
     {

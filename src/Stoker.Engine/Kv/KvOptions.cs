@@ -29,6 +29,9 @@ public sealed record KvOptions
     /// <summary>The largest state that is copied out of memory, in bytes. Default: what an array holds.</summary>
     public long MostStateBytes { get; init; } = Array.MaxLength;
 
-    /// <summary>Tokens whose cells stay in memory, the latest of a conversation; null: as many as the kernel likes.</summary>
+    /// <summary>
+    /// Tokens whose cells stay mapped between two steps, the latest of a conversation; null: all. Every token reads all cells, so the
+    /// others are left to the page cache, which the kernel takes first when memory is short, and mapped again for the next one.
+    /// </summary>
     public int? WindowTokens { get; init; }
 }

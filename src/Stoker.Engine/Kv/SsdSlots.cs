@@ -11,9 +11,6 @@ internal sealed class SsdSlots : KvSlots
     // Cells reserved on disk at once: often enough to be cheap, few enough to waste nothing on a short conversation.
     private const int ReserveStep = 64;
 
-    // Cells beyond the window are dropped in steps: each time costs milliseconds, and reading them again costs the disk.
-    private const int WindowStep = 256;
-
     // Cells after which pages that have been written in the meantime may be read ahead again, should the kernel have taken them.
     private const int ReadAheadStep = 4096;
 
@@ -26,7 +23,6 @@ internal sealed class SsdSlots : KvSlots
     private readonly int? _windowTokens;
     private readonly KvChain?[] _chains;
     private readonly int[] _reserved;
-    private readonly int[] _nextTrim;
     private readonly int[] _readAhead;
 
     // The slot is empty, and the library still lists the cells of the conversation that left. Such lists differ in their length
@@ -41,7 +37,6 @@ internal sealed class SsdSlots : KvSlots
         _windowTokens = windowTokens;
         _chains = new KvChain?[slots];
         _reserved = new int[slots];
-        _nextTrim = new int[slots];
         _readAhead = new int[slots];
         _hasLeftList = new bool[slots];
     }
@@ -129,11 +124,6 @@ internal sealed class SsdSlots : KvSlots
             _reserved[slot] = ahead;
         }
         if (cells > _readAhead[slot] + ReadAheadStep) ReadAhead(slot, _context.LastPosition(slot) + 1);
-        if (_windowTokens is { } window && cells > _nextTrim[slot])
-        {
-            _nextTrim[slot] = cells + WindowStep;
-            DropBelow(slot, cells - window);
-        }
     }
 
     internal override void Remap(int slot, KvChain chain)
@@ -154,6 +144,12 @@ internal sealed class SsdSlots : KvSlots
 
     internal override long ReleaseCompute() => _memory.ReleaseWork();
 
+    internal override void Trim(int slot)
+    {
+        if (_windowTokens is not { } window || _chains[slot] is null || Cells(slot) - window is not (> 0 and var cells)) return;
+        for (var i = 0; i < _shape.Tensors.Count; i++) _memory.Drop(slot, _shape.Tensors[i], _shape.Layout.WholePageBytes(_shape.Layout.Regions[i], cells));
+    }
+
     internal override void PageOut(int slot) => DropBelow(slot, _context.LastPosition(slot) + 1);
 
     private void Clear(int slot)
@@ -170,7 +166,6 @@ internal sealed class SsdSlots : KvSlots
         _memory.Unmap(slot);
         _chains[slot] = null;
         _reserved[slot] = 0;
-        _nextTrim[slot] = 0;
     }
 
     // Whole pages of shared cells read-only from the files that share them, from the page of the first own cell on the own file.
@@ -197,8 +192,7 @@ internal sealed class SsdSlots : KvSlots
                 if (cells > 0 && written < ReadAroundBytes) _memory.Fetch(slot, tensor, (long)cells * region.RowBytes);
             }
             _chains[slot] = chain;
-            _nextTrim[slot] = 0;
-            _readAhead[slot] = cells;
+                _readAhead[slot] = cells;
         }
         catch (LibcException error)
         {

@@ -62,6 +62,16 @@ public sealed unsafe class SlotMemory
         }
     }
 
+    /// <summary>
+    /// Takes the first pages of a slot's tensor out of this process; their files' page cache keeps them. Only where a file is mapped:
+    /// empty pages would lose what was written to them. A hint: failure is no error.
+    /// </summary>
+    public void Drop(int slot, int tensor, long length)
+    {
+        const int dontNeed = 4; // MADV_DONTNEED
+        if (length > 0) _ = LibcNative.madvise(At(slot, tensor, 0, length), (nuint)length, dontNeed);
+    }
+
     /// <summary>Writes out what is dirty in a part of a slot's tensor and drops its pages from memory. A hint: failure is no error.</summary>
     public void PageOut(int slot, int tensor, long offset, long length)
     {

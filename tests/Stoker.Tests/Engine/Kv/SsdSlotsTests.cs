@@ -231,6 +231,39 @@ public sealed class SsdSlotsTests : IDisposable
     }
 
     [Fact]
+    public void Trim_LongerThanTheWindow_OnlyTheWindowStaysMappedAndNoLogitChanges()
+    {
+        const int window = 64;
+        using var rig = new KvRig("tiny", Options(KvMode.Ssd, KvType.F16) with { WindowTokens = window });
+        using var plain = new KvRig("tiny", Options(KvMode.Ssd, KvType.F16));
+        using var parent = rig.NewChain(_folder.Path);
+        using var one = plain.NewChain(_folder.Path);
+        rig.Kv.Attach(0, parent, 0, ReadOnlyMemory<byte>.Empty);
+        plain.Kv.Attach(0, one, 0, ReadOnlyMemory<byte>.Empty);
+        Assert.Equal(plain.Decode(0, conversation: 1, tokens: 700), rig.Decode(0, conversation: 1, tokens: 700));
+        var whole = MappedBytes();
+        for (var step = 0; step < 3; step++)
+        {
+            rig.Kv.Trim(0);
+            Assert.InRange(whole - MappedBytes(), rig.Kv.Layout!.CellBytes * (700L - window) * 3 / 4, whole);
+            Assert.Equal(plain.Decode(0, conversation: 1, tokens: 1), rig.Decode(0, conversation: 1, tokens: 1));
+        }
+
+        // What this process has mapped of all files without a name in the folder, with those of the plain one.
+        long MappedBytes()
+        {
+            var bytes = 0L;
+            var isOurs = false;
+            foreach (var line in File.ReadLines("/proc/self/smaps"))
+            {
+                if (char.IsAsciiHexDigitLower(line[0])) isOurs = line.Contains(_folder.Path, StringComparison.Ordinal);
+                else if (isOurs && line.StartsWith("Rss:", StringComparison.Ordinal)) bytes += 1024 * long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
+            }
+            return bytes;
+        }
+    }
+
+    [Fact]
     public void Attach_StateOfAnotherKind_IsCorruptAndTheSlotEmpty()
     {
         using var dense = new KvRig("tiny", Options(KvMode.Ssd, KvType.F16));

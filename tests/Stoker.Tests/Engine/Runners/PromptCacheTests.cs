@@ -98,7 +98,7 @@ public sealed class PromptCacheTests : IDisposable
 
         await using var runner = await LoadedAsync("tiny", "idle", idleAfterMs: 50);
         await SayAsync(runner, Opening);
-        while (File.ReadAllText($"/proc/{runner.ProcessId}/maps").Contains("/cache/", StringComparison.Ordinal)) await Task.Delay(10, _cancellation);
+        await UntilAsync(() => !File.ReadAllText($"/proc/{runner.ProcessId}/maps").Contains("/cache/", StringComparison.Ordinal));
         var got = await SayAsync(runner, Opening + " it went on.");
         Assert.Equal(expected.Usage.CachedTokens, got.Usage.CachedTokens);
         Assert.Equal(expected.Hashes, got.Hashes);
@@ -109,9 +109,9 @@ public sealed class PromptCacheTests : IDisposable
     private async Task SavedAsync(string name, Said said)
     {
         var cells = said.Usage.PromptTokens + said.Usage.GeneratedTokens - 1;
-        while (!Store(name).ListCache().Any(kept => kept.Cells == cells)) await Task.Delay(10, _cancellation);
+        await UntilAsync(() => Store(name).ListCache().Any(kept => kept.Cells == cells));
         // Saved, and at rest a moment later.
-        while (!Store(name).ListCache().Any(kept => LockOf(name, kept.Id).EndsWith($" {cells}", StringComparison.Ordinal))) await Task.Delay(10, _cancellation);
+        await UntilAsync(() => Store(name).ListCache().Any(kept => LockOf(name, kept.Id).EndsWith($" {cells}", StringComparison.Ordinal)));
     }
 
     private string LockOf(string name, string id)
@@ -123,7 +123,14 @@ public sealed class PromptCacheTests : IDisposable
 
     private async Task EmptyAsync(string name)
     {
-        while (Store(name).ListCache().Count > 0) await Task.Delay(10, _cancellation);
+        await UntilAsync(() => Store(name).ListCache().Count == 0);
+    }
+
+    private async Task UntilAsync(Func<bool> isSo)
+    {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(_cancellation);
+        patience.CancelAfter(TimeSpan.FromMinutes(1));
+        while (!isSo()) await Task.Delay(10, patience.Token);
     }
 
     private async Task<Said> SayAsync(Runner runner, string text, string scope = "")

@@ -1,5 +1,6 @@
 using FakeHub;
 using Stoker.Core.Errors;
+using Stoker.Core.Models;
 using Stoker.Supply.Blobs;
 using Stoker.Supply.Fetch;
 
@@ -99,11 +100,13 @@ public sealed class RangeAheadTests
         await using var home = await FetchHome.StartAsync();
         var content = home.Publish("f.bin");
         await home.AssertFetchesAsync(home.Described("f.bin", content), content);
-        // Whoever opened a connection would read the authorities first.
+        // Whoever opened a secure connection would read the authorities first.
         home.Access = home.Access with { CaFile = "/absent.pem" };
-        (await home.FetchAsync(home.Described("f.bin", content))).Dispose();
-        var refused = await Assert.ThrowsAnyAsync<StokerException>(() => home.FetchAsync(home.Described("other.bin")));
+        (await home.FetchAsync(Secure(home.Described("f.bin", content)))).Dispose();
+        var refused = await Assert.ThrowsAnyAsync<StokerException>(() => home.FetchAsync(Secure(home.Described("other.bin"))));
         Assert.Contains("/absent.pem", refused.Message, StringComparison.Ordinal);
+
+        static ManifestFile Secure(ManifestFile file) => file with { Origins = [new UriBuilder(file.Origins[0]) { Scheme = Uri.UriSchemeHttps }.Uri] };
     }
 
     private static async Task<FetchHome> FarAsync()
