@@ -34,13 +34,16 @@ internal sealed class IdlePages(TimeSpan after, TimeProvider time)
     }
 
     /// <summary>Writes out and drops the pages of a conversation that is in no slot. Pages that others have mapped stay.</summary>
-    public void PageOut(Conversation conversation)
+    /// <param name="conversation">At rest.</param>
+    /// <param name="unmapped">Waits until its slot has let go of them.</param>
+    public void PageOut(Conversation conversation, Action unmapped)
     {
         conversation.IsPagedOut = true;
         if (conversation.Chain is not { } chain) return;
         SafeFileHandle[] files = [.. chain.Shared.Select(static segment => segment.File.Handle), chain.Own.Handle];
         _ = Task.Run(() =>
         {
+            unmapped();
             foreach (var file in files)
             {
                 try

@@ -11,7 +11,7 @@ public sealed class PrefixIndex
 {
     private const int MarkTokens = PrefixChoice.LeastCells;
 
-    private readonly Dictionary<string, Entry> _entries = [];
+    private readonly OrderedDictionary<string, Entry> _entries = [];
 
     private sealed record Entry(string Scope, IReadOnlyList<(int Cells, ulong Hash)> Marks);
 
@@ -22,6 +22,8 @@ public sealed class PrefixIndex
     {
         var at = canCut ? Enumerable.Range(1, conversation.Tokens.Count / MarkTokens).Select(static block => block * MarkTokens) : conversation.Points;
         var hashes = Hashes([.. conversation.Tokens]);
+        _entries.Remove(conversation.Id);
+        if (_entries.Count >= CachedConversations.MostConversations) _entries.RemoveAt(0); // what came first; most likely it was evicted
         _entries[conversation.Id] = new Entry(conversation.Scope, [.. at.Append(conversation.Tokens.Count).Where(cells => cells > 0 && cells < hashes.Length).Distinct().Order().Select(cells => (cells, hashes[cells]))]);
     }
 

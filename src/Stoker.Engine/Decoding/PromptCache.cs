@@ -9,6 +9,8 @@ namespace Stoker.Engine.Decoding;
 /// </summary>
 internal sealed class PromptCache
 {
+    private const int MostTried = 8;
+
     private readonly SessionStore _store;
     private readonly SessionIdentity _identity;
     private readonly KvLayout _layout;
@@ -40,7 +42,8 @@ internal sealed class PromptCache
     public OpenSession? Recall(ReadOnlySpan<int> prompt, string scope, int moreThan)
     {
         var index = Index();
-        while (index.Longest(prompt, scope, Math.Max(moreThan, PrefixChoice.LeastCells - 1)) is { } id)
+        // Some may have been evicted since; whoever is asked for a prompt shall not wait for all of those.
+        for (var tried = 0; tried < MostTried && index.Longest(prompt, scope, Math.Max(moreThan, PrefixChoice.LeastCells - 1)) is { } id; tried++)
         {
             index.Remove(id);
             try
@@ -109,13 +112,20 @@ internal sealed class PromptCache
 
     private void Look()
     {
-        Trim();
         Try(() =>
         {
             foreach (var found in _store.ReadCache(_identity, _layout)) _index.Add(found, _canCut);
             return true;
         });
+        TrimBeside(); // the first request waits for the look, not for this
     }
+
+    /// <summary>For who does not want it: removes what was kept before, beside the caller.</summary>
+    public static void RemoveAll(SessionStore store) => _ = Task.Run(() => Try(() =>
+    {
+        store.TrimCache(0);
+        return true;
+    }));
 
     // The cache is a help: where it fails, the prompt is computed.
     private static T? Try<T>(Func<T> work)

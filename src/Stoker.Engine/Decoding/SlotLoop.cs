@@ -206,10 +206,11 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table, SessionDesk? de
                 table.Kv.Reserve(answer.Conversation.Slot!.Value, ((cells + count) / ReservedCells * ReservedCells) + ReservedCells);
                 return true;
             }
-            catch (StokerException error)
+            catch (Exception error)
             {
-                if (error.Kind == ErrorKind.OutOfSpace && table.TryFree()) continue;
-                Fail(answer, error.Kind, error.Message, intact: answer.Conversation.Session is null);
+                if (error is StokerException { Kind: ErrorKind.OutOfSpace } && table.TryFree()) continue;
+                var (kind, message) = Failures.Tell(error);
+                Fail(answer, kind, message, intact: error is StokerException && answer.Conversation.Session is null);
                 return false;
             }
         }
@@ -325,9 +326,9 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table, SessionDesk? de
             Save(answer);
             return true;
         }
-        catch (StokerException error)
+        catch (Exception error)
         {
-            Console.Error.WriteLine(error.Message);
+            Console.Error.WriteLine(error is StokerException ? error.Message : error);
             return false;
         }
     }
@@ -344,10 +345,18 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table, SessionDesk? de
         intact = intact && TrySaveBroken(answer);
         _answers.Remove(answer);
         answer.Dispose();
-        if (intact) table.Mark(answer.Conversation);
-        if (intact) SessionDesk.Rest(answer.Conversation);
-        if (intact) table.Release(answer.Conversation);
-        else table.Forget(answer.Conversation);
+        try
+        {
+            if (intact) table.Mark(answer.Conversation);
+            if (intact) SessionDesk.Rest(answer.Conversation);
+            if (intact) table.Release(answer.Conversation);
+            else table.Forget(answer.Conversation);
+        }
+        catch (Exception error)
+        {
+            Console.Error.WriteLine(error); // of those that stay behind; nobody who answers shall end for it
+            answer.Conversation.IsAnswering = false;
+        }
     }
 
     private void Guard(Answer answer, Action act) => Guard(answer.Target, act, answer);
@@ -355,33 +364,16 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table, SessionDesk? de
     // One request's failure is told to whoever asked, and ends nobody else's.
     private void Guard(IAnswerTarget target, Action act, Answer? answer = null)
     {
-        void Fail(ErrorKind kind, string message)
-        {
-            // A disk that fails leaves the session at its last snapshot, from where it is opened again.
-            if (answer is not null) Leave(answer, intact: kind is not (ErrorKind.OutOfSpace or ErrorKind.Io));
-            target.Fail(kind, message);
-        }
         try
         {
             act();
         }
-        catch (OperationCanceledException)
-        {
-            Fail(ErrorKind.Cancelled, "Cancelled.");
-        }
-        catch (StokerException error)
-        {
-            Fail(error.Kind, error.Message);
-        }
-        catch (LlamaException error)
-        {
-            var told = LlamaErrors.ToStoker(error);
-            Fail(told.Kind, told.Message);
-        }
         catch (Exception error)
         {
-            Console.Error.WriteLine(error); // a defect: to the runner's log
-            Fail(ErrorKind.Internal, $"The runner failed: {error.Message}");
+            var (kind, message) = Failures.Tell(error);
+            // A disk that fails leaves the session at its last snapshot, from where it is opened again.
+            if (answer is not null) Leave(answer, intact: kind is not (ErrorKind.OutOfSpace or ErrorKind.Io));
+            target.Fail(kind, message);
         }
     }
 

@@ -1,6 +1,8 @@
 using Stoker.Core.Errors;
 using Stoker.Engine.Kv;
 using Stoker.Engine.Sessions;
+using Stoker.Native.Libc;
+using Stoker.Native.Llama;
 
 namespace Stoker.Engine.Decoding;
 
@@ -38,11 +40,18 @@ internal sealed class SlotTable(KvContext kv, string? folder) : IDisposable
     public void PageOutIdle()
     {
         if (!InFiles || !Idle.IsDue) return;
-        foreach (var kept in _kept)
+        foreach (var kept in _kept.Where(kept => !kept.IsAnswering && !kept.IsPagedOut && Idle.IsLong(kept.RestsSince)).ToArray())
         {
-            if (kept.IsAnswering || kept.IsPagedOut || !Idle.IsLong(kept.RestsSince)) continue;
-            if (kept.Slot is not null) Unseat(kept);
-            Idle.PageOut(kept);
+            try
+            {
+                if (kept.Slot is not null) Unseat(kept);
+                Idle.PageOut(kept, kv.Drain);
+            }
+            catch (Exception error) when (error is LlamaException or LibcException or StokerException or OutOfMemoryException)
+            {
+                Console.Error.WriteLine($"A conversation at rest was given up: {error.Message}");
+                Forget(kept);
+            }
         }
         Idle.Plan(_kept);
     }
@@ -129,7 +138,15 @@ internal sealed class SlotTable(KvContext kv, string? folder) : IDisposable
     /// <summary>Where a model that cannot forget single cells can return to: called between two steps.</summary>
     public void Mark(Conversation conversation)
     {
-        if (!kv.CanTruncate && InFiles && conversation.Slot is { } slot) conversation.AddPoint(kv.Capture(slot));
+        if (kv.CanTruncate || !InFiles || conversation.Slot is not { } slot) return;
+        try
+        {
+            conversation.AddPoint(kv.Capture(slot));
+        }
+        catch (Exception error) when (error is LlamaException or StokerException or OutOfMemoryException)
+        {
+            Console.Error.WriteLine($"A state to return to was not kept: {error.Message}"); // it is computed again instead
+        }
     }
 
     /// <summary>Nobody answers in it any more; it stays, and another may have to go.</summary>
@@ -158,6 +175,7 @@ internal sealed class SlotTable(KvContext kv, string? folder) : IDisposable
     {
         if (Kept.LastOrDefault(static kept => !kept.IsAnswering && kept.Session?.Name is null) is not { } victim) return false;
         Forget(victim);
+        kv.Drain(); // what is mapped keeps its blocks
         return true;
     }
 
@@ -197,7 +215,16 @@ internal sealed class SlotTable(KvContext kv, string? folder) : IDisposable
             conversation.State = default;
         }
         conversation.Cut(cells);
-        OwnAgain(conversation, cells);
+        try
+        {
+            OwnAgain(conversation, cells);
+        }
+        catch
+        {
+            // Its snapshot still has what was cut: from there it is opened again.
+            Forget(conversation);
+            throw;
+        }
         return true;
     }
 

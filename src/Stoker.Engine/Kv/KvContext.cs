@@ -147,6 +147,9 @@ public sealed class KvContext : IDisposable
     /// <returns>Its bytes.</returns>
     public long ReleaseCompute() => _slots.ReleaseCompute();
 
+    /// <summary>Waits, seconds at most, until nothing is mapped any more of what left its slot: until then it keeps its disk blocks and pages. Thread-safe.</summary>
+    public void Drain() => _slots.Drain();
+
     /// <summary>After a step: no more of the slot's cells than <see cref="KvOptions.WindowTokens"/> stay mapped.</summary>
     public void Trim(int slot)
     {

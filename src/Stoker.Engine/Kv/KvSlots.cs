@@ -30,6 +30,10 @@ internal abstract class KvSlots : IDisposable
 
     internal virtual long ReleaseCompute() => 0;
 
+    internal virtual void Drain()
+    {
+    }
+
     internal virtual void Trim(int slot)
     {
     }

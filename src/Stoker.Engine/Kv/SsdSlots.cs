@@ -128,8 +128,8 @@ internal sealed class SsdSlots : KvSlots
 
     internal override void Remap(int slot, KvChain chain)
     {
-        // Of another file nothing is known but what it shares.
-        var isSameFile = ReferenceEquals(chain.Own, _chains[slot]?.Own);
+        // Of another file nothing is known but what it shares; and where the own one begins earlier now, it may have holes.
+        var isReserved = _chains[slot] is { } before && ReferenceEquals(chain.Own, before.Own) && chain.FirstOwnCell >= before.FirstOwnCell;
         try
         {
             Map(slot, chain, _context.LastPosition(slot) + 1);
@@ -139,8 +139,10 @@ internal sealed class SsdSlots : KvSlots
             Clear(slot);
             throw;
         }
-        if (!isSameFile) _reserved[slot] = chain.FirstOwnCell;
+        if (!isReserved) _reserved[slot] = chain.FirstOwnCell;
     }
+
+    internal override void Drain() => _memory.Drain();
 
     internal override long ReleaseCompute() => _memory.ReleaseWork();
 

@@ -49,6 +49,15 @@ internal sealed unsafe class LeftMappings
     /// <summary>One mapping lies there now.</summary>
     internal void Forget(nint address, long length) => _edges.RemoveWhere(edge => edge > address && edge < address + length);
 
+    /// <summary>Waits, seconds at most, until all is unmapped. Thread-safe.</summary>
+    internal void Drain()
+    {
+        lock (_left)
+        {
+            for (var seconds = 0; _isUnmapping && seconds < 5; seconds++) Monitor.Wait(_left, TimeSpan.FromSeconds(1));
+        }
+    }
+
     private void Enqueue(nint place, long length)
     {
         lock (_left)
@@ -69,7 +78,11 @@ internal sealed unsafe class LeftMappings
             lock (_left)
             {
                 _isUnmapping = _left.TryDequeue(out var next);
-                if (!_isUnmapping) return;
+                if (!_isUnmapping)
+                {
+                    Monitor.PulseAll(_left);
+                    return;
+                }
                 (address, length) = next;
             }
             for (var at = 0L; at < length; at += PieceBytes) _ = LibcNative.munmap(address + (nint)at, (nuint)Math.Min(PieceBytes, length - at));

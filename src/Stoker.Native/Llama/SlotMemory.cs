@@ -49,6 +49,9 @@ public sealed unsafe class SlotMemory
         for (var tensor = 0; tensor < _tensors.Count; tensor++) _left.MoveAside(At(slot, tensor, 0, _tensors[tensor].SlotBytes), _tensors[tensor].SlotBytes);
     }
 
+    /// <summary>Waits, seconds at most, until what was set aside is unmapped. Thread-safe.</summary>
+    public void Drain() => _left.Drain();
+
     /// <summary>Puts empty pages under a slot; what it had is gone, or stays in its file.</summary>
     /// <exception cref="LibcException">OutOfMemory: too many mappings.</exception>
     public void Unmap(int slot)
