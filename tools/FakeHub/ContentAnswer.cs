@@ -52,18 +52,11 @@ internal sealed class ContentAnswer(HubStats stats, FakeHubOptions options)
         else if (fault?.Chunked != true) response.ContentLength = announced;
         if (HttpMethods.IsHead(http.Request.Method)) return;
         http.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
-        stats.Opened();
-        try
-        {
-            await SendBodyAsync(http, file, start, announced, contentKey, fault, cancellationToken);
-        }
-        finally
-        {
-            stats.Closed();
-        }
+        using var answer = stats.Open(contentKey, announced);
+        await SendBodyAsync(http, file, start, announced, answer, fault, cancellationToken);
     }
 
-    private async Task SendBodyAsync(HttpContext http, HubFile file, long start, long length, string contentKey, HubFault? fault, CancellationToken cancellationToken)
+    private async Task SendBodyAsync(HttpContext http, HubFile file, long start, long length, HubStats.OpenAnswer answer, HubFault? fault, CancellationToken cancellationToken)
     {
         await using var gzip = fault?.Gzip == true ? new GZipStream(http.Response.Body, CompressionLevel.Fastest, leaveOpen: true) : null;
         var body = gzip ?? http.Response.Body;
@@ -83,8 +76,8 @@ internal sealed class ContentAnswer(HubStats stats, FakeHubOptions options)
                 continue;
             }
             Fill(handle, buffer.AsSpan(0, want), start + sent, file, fault);
+            answer.Sending(want);
             await body.WriteAsync(buffer.AsMemory(0, want), cancellationToken);
-            stats.Sent(contentKey, want);
             sent += want;
             if (rate <= 0) continue;
             await body.FlushAsync(cancellationToken);

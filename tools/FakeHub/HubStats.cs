@@ -22,6 +22,9 @@ public sealed class HubStats
     /// <summary>The most answers with content that were under way at once.</summary>
     public int MostAtOnce => _mostOpen;
 
+    /// <summary>Answers with content that are under way now.</summary>
+    public int AtOnce => Volatile.Read(ref _open);
+
     public int Count(string pathPart) => _requests.Count(request => request.Path.Contains(pathPart, StringComparison.Ordinal));
 
     public void Clear()
@@ -36,15 +39,41 @@ public sealed class HubStats
         if (_requests.Count < MaxRequests) _requests.Enqueue(request);
     }
 
-    internal void Sent(string content, int bytes) => _bytes.AddOrUpdate(content, bytes, (_, before) => before + bytes);
+    /// <summary>An answer begins, with so many bytes of that content.</summary>
+    internal OpenAnswer Open(string content, long bytes) => new(this, content, bytes);
 
-    internal void Opened()
+    /// <summary>
+    /// One answer under way. A piece counts before it is handed over, and an answer is over with its last piece: whoever has received
+    /// something finds it counted.
+    /// </summary>
+    internal sealed class OpenAnswer : IDisposable
     {
-        var open = Interlocked.Increment(ref _open);
-        for (var most = _mostOpen; open > most; most = _mostOpen) Interlocked.CompareExchange(ref _mostOpen, open, most);
-    }
+        private readonly HubStats _stats;
+        private readonly string _content;
+        private long _left;
+        private bool _isOver;
 
-    internal void Closed() => Interlocked.Decrement(ref _open);
+        internal OpenAnswer(HubStats stats, string content, long bytes)
+        {
+            (_stats, _content, _left) = (stats, content, bytes);
+            var open = Interlocked.Increment(ref stats._open);
+            for (var most = stats._mostOpen; open > most; most = stats._mostOpen) Interlocked.CompareExchange(ref stats._mostOpen, open, most);
+        }
+
+        internal void Sending(int bytes)
+        {
+            _stats._bytes.AddOrUpdate(_content, bytes, (_, before) => before + bytes);
+            _left -= bytes;
+            if (_left == 0) Dispose();
+        }
+
+        public void Dispose()
+        {
+            if (_isOver) return;
+            _isOver = true;
+            Interlocked.Decrement(ref _stats._open);
+        }
+    }
 }
 
 /// <summary>One request.</summary>

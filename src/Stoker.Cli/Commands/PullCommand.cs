@@ -99,7 +99,7 @@ public sealed class PullFlow(CliContext context, DaemonClient client, PullReques
             foreach (var note in job.Progress.Where(static report => report.Note is not (null or StageProgress.AlreadyHere or StageProgress.Unchanged) && report.Stage == Stage.Fetch).Select(static report => report.Note!).Distinct())
                 context.Console.Note($"{Printable.Short(job.Title)}: {Printable.Short(note, 400)}");
         }
-        foreach (var job in ended.Where(static job => job.Failure is not null)) context.Console.Note($"stoker: {Printable.Short(job.Title)}: {job.Failure!.Message}");
+        foreach (var job in ended.Where(static job => job.Failure is not null)) context.Console.Note($"stoker: {JobLine.WhyFailed(job)}");
         return ended.Select(CodeOf).FirstOrDefault(static code => code != ExitCodes.Ok);
     }
 

@@ -145,7 +145,7 @@ public static class SessionCommands
                 State(session));
         }
         table.Write(context.Console);
-        if (list.QuotaBytes is { } quota) context.Console.Note($"{Units.Bytes(list.UsedBytes)} of sessions_quota, which is {Units.Bytes(quota)}");
+        if (list.QuotaBytes is { } quota) context.Console.Note($"{Units.Bytes(list.UsedBytes)} of sessions.quota, which is {Units.Bytes(quota)}");
     }
 
     private static void WriteReport(CliContext context, SessionReport report)

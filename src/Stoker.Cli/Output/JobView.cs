@@ -111,6 +111,13 @@ public static class JobLine
         return Current(job) is { } at ? $"{Title(job)}: {Describe(at)}" : $"{Title(job)}: {(job.State == JobState.Queued ? "waits for its turn" : "starting")}";
     }
 
+    /// <summary>Which job failed and why; said once where the reason begins with it.</summary>
+    public static string WhyFailed(JobSnapshot job)
+    {
+        var (title, why) = (Printable.Short(job.Title), job.Failure?.Message ?? "failed");
+        return why.StartsWith(title, StringComparison.Ordinal) ? why : $"{title}: {why}";
+    }
+
     public static string Verb(Stage stage) => stage switch
     {
         Stage.Resolve => "resolving",

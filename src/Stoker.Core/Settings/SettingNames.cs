@@ -215,7 +215,7 @@ public static class SettingNames
 
     public static Setting SessionsQuota { get; } = new()
     {
-        Key = "sessions_quota", Flag = "--sessions-quota", Variable = "STOKER_SESSIONS_QUOTA", Kind = SettingKind.Size, Property = nameof(StokerOptions.SessionsQuotaBytes),
+        Key = "sessions.quota", Flag = "--sessions-quota", Variable = "STOKER_SESSIONS_QUOTA", Kind = SettingKind.Size, Property = nameof(StokerOptions.SessionsQuotaBytes),
         DefaultText = "what the disk has", Doc = "Disk space for kept conversations. Named ones are never removed for it; those of the prompt cache are.",
         Apply = static (options, texts) => options with { SessionsQuotaBytes = SettingText.ParseSize(SettingText.Single(texts)) },
         Show = static options => options.SessionsQuotaBytes is { } bytes ? [SettingText.Size(bytes)] : [],

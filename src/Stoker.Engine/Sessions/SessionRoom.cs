@@ -27,7 +27,7 @@ internal sealed class SessionRoom(SessionStore store) : IKvRoom
         if (used + bytes <= quota) return;
         throw new StokerException(
             ErrorKind.OutOfSpace,
-            $"Sessions take {used:N0} bytes and {bytes:N0} more are needed, but sessions_quota is {quota:N0}: remove some (stoker sessions list, stoker sessions rm) or raise it (stoker config set sessions_quota).");
+            $"Sessions take {used:N0} bytes and {bytes:N0} more are needed, but sessions.quota is {quota:N0}: remove some (stoker sessions list, stoker sessions rm) or raise it (stoker config set sessions.quota).");
     }
 
     public bool TryFree(long bytes) => Evict(bytes);

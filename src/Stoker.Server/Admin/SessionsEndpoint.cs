@@ -31,7 +31,8 @@ public sealed class SessionsEndpoint(SessionStore store, ISessionHolders? holder
     private Task ListAsync(HttpCall call)
     {
         var (named, cached) = store.UsedBytes();
-        var sessions = call.Query("all") is null ? store.List() : [.. store.List(), .. store.ListCache()];
+        // A conversation of the prompt cache that holds nothing yet says nothing to anybody.
+        var sessions = call.Query("all") is null ? store.List() : [.. store.List(), .. store.ListCache().Where(static kept => kept.Cells > 0 || kept.State == SessionState.Damaged)];
         return JsonResponse.WriteAsync(call.Http, new SessionList(sessions, named + cached, store.Options.QuotaBytes), AdminJson.Default.SessionList);
     }
 

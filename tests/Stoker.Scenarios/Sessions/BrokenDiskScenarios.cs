@@ -58,10 +58,10 @@ public sealed partial class BrokenDiskScenarios(ScenarioHub hub)
         home.Environment["STOKER_SESSIONS_QUOTA"] = "2MiB";
         (await home.StokerAsync(Talk("old", "A conversation that is worth keeping.", 40))).Expect(0);
         var refusal = (await home.StokerAsync(Talk("new", "An answer without an end.", 15_000))).Expect(6).Error;
-        Assert.Matches(@"Sessions take [\d,]+ bytes and [\d,]+ more are needed, but sessions_quota is 2,097,152", refusal);
+        Assert.Matches(@"Sessions take [\d,]+ bytes and [\d,]+ more are needed, but sessions\.quota is 2,097,152", refusal);
         Assert.True(await CellsAsync(home, "old") > 40);
         Assert.True(await CellsAsync(home, "new") > 10);
-        Assert.Contains("of sessions_quota, which is 2.10 MB", (await home.StokerAsync("sessions", "ls")).Expect(0).Error);
+        Assert.Contains("of sessions.quota, which is 2.10 MB", (await home.StokerAsync("sessions", "ls")).Expect(0).Error);
         (await home.StokerAsync("sessions", "rm", "new")).Expect(0);
         (await home.StokerAsync(Talk("old", "Is there room now?", 100))).Expect(0);
         await AssertSoundAsync(home);

@@ -5,7 +5,7 @@ namespace Stoker.Server.Admin.Contracts;
 
 /// <summary>All sessions, those used last first.</summary>
 /// <param name="UsedBytes">Disk blocks of all of them; what several share counts once.</param>
-/// <param name="QuotaBytes">What they may take (<c>sessions_quota</c>), or null: what the disk has.</param>
+/// <param name="QuotaBytes">What they may take (<c>sessions.quota</c>), or null: what the disk has.</param>
 public sealed record SessionList(IReadOnlyList<SessionSummary> Sessions, long UsedBytes, long? QuotaBytes);
 
 /// <summary>All of <c>stoker sessions show</c>.</summary>

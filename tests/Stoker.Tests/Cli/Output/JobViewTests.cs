@@ -107,6 +107,12 @@ public sealed class JobViewTests
         Assert.Contains(words, JobLine.ComposePlain(job, Start), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("Not enough room.", "qwen2.5:0.5b: Not enough room.")]
+    [InlineData("qwen2.5:0.5b could not be asked for.", "qwen2.5:0.5b could not be asked for.")]
+    public void WhyFailed_NamesTheJobOnce(string why, string said) =>
+        Assert.Equal(said, JobLine.WhyFailed(Job(JobState.Failed) with { Failure = new JobFailure(ErrorKind.Network, why) }));
+
     [Fact]
     public void TimeLine_Composes()
     {

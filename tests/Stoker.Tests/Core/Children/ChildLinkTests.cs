@@ -27,14 +27,13 @@ public sealed class ChildLinkTests : IDisposable
         var time = new ManualTimeProvider();
         var pidFile = _folder.File("pid");
         var start = StartAsync($"echo $$ > {pidFile}.new; mv {pidFile}.new {pidFile}; exec sleep 1000", time);
-        while (!File.Exists(pidFile)) await Task.Delay(5, _cancellation);
+        await Patience.UntilAsync(() => File.Exists(pidFile), "the child does not begin");
         var pid = int.Parse(await File.ReadAllTextAsync(pidFile, _cancellation), System.Globalization.CultureInfo.InvariantCulture);
         time.Advance(TimeSpan.FromMinutes(1));
         var error = await Assert.ThrowsAsync<StokerException>(() => start.WaitAsync(TimeSpan.FromSeconds(20), _cancellation));
         Assert.Equal(ErrorKind.Unavailable, error.Kind);
         Assert.Contains("said nothing", error.Message, StringComparison.Ordinal);
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(10));
-        while (Stoker.Native.Libc.OwnProcess.Signal(pid, Stoker.Native.Libc.UnixSignal.None)) await Task.Delay(5, limit.Token);
+        await Patience.UntilAsync(() => !Stoker.Native.Libc.OwnProcess.Signal(pid, Stoker.Native.Libc.UnixSignal.None), "the child lives on");
     }
 
     [Fact]

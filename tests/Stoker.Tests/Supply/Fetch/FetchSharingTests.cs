@@ -131,7 +131,7 @@ public sealed class FetchSharingTests
         var content = home.Publish("f.bin", 8 * Chunk.SizeBytes);
         using var stop = new CancellationTokenSource();
         var fetching = home.FetchAsync(home.Described("f.bin", content), stop.Token);
-        while (!home.Reports.Any(static report => report.DoneBytes > 4 * Chunk.SizeBytes)) await Task.Delay(10);
+        await Patience.UntilAsync(() => home.Reports.Any(static report => report.DoneBytes > 4 * Chunk.SizeBytes), "nothing is fetched");
         await stop.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => fetching);
         var before = home.SentBytes;
@@ -146,7 +146,7 @@ public sealed class FetchSharingTests
         var content = home.Publish("f.bin", 8 * Chunk.SizeBytes);
         using var stop = new CancellationTokenSource();
         var fetching = home.FetchAsync(home.Described("f.bin", content), stop.Token);
-        while (!home.Reports.Any(static report => report.DoneBytes > 4 * Chunk.SizeBytes)) await Task.Delay(10);
+        await Patience.UntilAsync(() => home.Reports.Any(static report => report.DoneBytes > 4 * Chunk.SizeBytes), "nothing is fetched");
         await stop.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => fetching);
         var partial = home.PartialFiles().Single(static path => path.EndsWith(".part", StringComparison.Ordinal));

@@ -72,10 +72,11 @@ public sealed class RangeAheadTests
         home.Options = home.Options with { Connections = connections };
         using var stop = new CancellationTokenSource();
         var fetch = home.FetchAsync(home.Described("f.bin", content), stop.Token);
-        while (home.Hub.Stats.ContentBytes < 5 * Chunk.SizeBytes) await Task.Delay(10, TestContext.Current.CancellationToken);
+        await Patience.UntilAsync(() => home.Hub.Stats.ContentBytes >= 5 * Chunk.SizeBytes, "nothing is fetched");
         await stop.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => fetch);
         Assert.Equal(1, connections.CurrentCount);
+        await Patience.UntilAsync(() => home.Hub.Stats.AtOnce == 0, "an answer goes on that nobody wants");
         await home.AssertFetchesAsync(home.Described("f.bin", content), content);
         Assert.Equal(1, connections.CurrentCount);
         Assert.Equal(1, home.Hub.Stats.MostAtOnce);
