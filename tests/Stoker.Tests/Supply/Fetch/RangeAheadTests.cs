@@ -53,6 +53,16 @@ public sealed class RangeAheadTests
     }
 
     [Fact]
+    public async Task Fetch_AnswerAheadIsTheWholeFile_IsClosedAndAskedForAgain()
+    {
+        await using var home = await FarAsync();
+        var content = home.Publish("f.bin", 16 * Chunk.SizeBytes);
+        home.Hub.Faults.Add(new HubFault { Path = "/files/f.bin", Skip = 2, Times = 1, IgnoreRange = true });
+        await home.AssertFetchesAsync(home.Described("f.bin", content), content);
+        Assert.Equal(64, home.Options.Connections.CurrentCount);
+    }
+
+    [Fact]
     public async Task Fetch_CutWhileTheNextIsOpen_LeavesNothingOpenAndGoesOn()
     {
         await using var home = await FarAsync();
