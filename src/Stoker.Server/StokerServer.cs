@@ -41,6 +41,7 @@ public sealed class StokerServer : IAsyncDisposable
     private readonly JobTable _jobs;
     private readonly HttpFront _front;
     private readonly IdleTrim _trim;
+    private readonly SessionScrub _scrub;
     private int _disposed;
 
     private StokerServer(ServerStart start)
@@ -65,7 +66,10 @@ public sealed class StokerServer : IAsyncDisposable
         MapAdmin(routes, registry, adminLogger, runner);
         DaemonMetrics.Add(registry);
         _front = new HttpFront(HttpOptionsOf(start), routes, httpMetrics, _log);
-        _trim = new IdleTrim(httpMetrics, () => _jobs.List().Any(static job => !job.HasEnded), start.Time);
+        _trim = new IdleTrim(httpMetrics, HasJobs, start.Time);
+        _scrub = new SessionScrub(
+            _sessions, start.Settings.Options.SessionsScrub, () => httpMetrics.ActiveCount > 0 || HasJobs(),
+            check => AdminLog.SessionDamaged(adminLogger, check.Id, check.Damage!));
         Routes = routes;
     }
 
@@ -112,6 +116,7 @@ public sealed class StokerServer : IAsyncDisposable
         if (Interlocked.Exchange(ref _disposed, 1) != 0) return;
         var began = _start.Time.GetTimestamp();
         await _trim.DisposeAsync();
+        await _scrub.DisposeAsync();
         var front = _front.StopAsync(StopGrace);
         await _jobs.DisposeAsync();
         await Task.WhenAny(front, Task.Delay(AnswerGrace, _start.Time, CancellationToken.None));
@@ -135,6 +140,8 @@ public sealed class StokerServer : IAsyncDisposable
             Connections = new SemaphoreSlim(start.Settings.Options.FetchMaxConnections),
         },
     };
+
+    private bool HasJobs() => _jobs.List().Any(static job => !job.HasEnded);
 
     private static string RunnerLogPath(StokerPaths paths) => Path.Combine(paths.Logs, "runner.log");
 

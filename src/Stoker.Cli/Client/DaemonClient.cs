@@ -125,9 +125,18 @@ public sealed class DaemonClient : IDisposable
     public Task<SessionSummary> ImportSessionAsync(string name, Stream archive, CancellationToken cancellationToken) =>
         SendAsync(HttpMethod.Post, AdminRoutes.SessionOf(AdminRoutes.SessionImport, name), new StreamContent(archive) { Headers = { ContentType = new MediaTypeHeaderValue("application/octet-stream") } }, AdminJson.Default.SessionSummary, cancellationToken);
 
-    /// <summary>Null: every session.</summary>
-    public Task<SessionChecks> VerifySessionsAsync(string? name, CancellationToken cancellationToken) =>
-        SendAsync(HttpMethod.Post, name is null ? AdminRoutes.SessionVerify : AdminRoutes.SessionOf(AdminRoutes.SessionVerify, name), null, AdminJson.Default.SessionChecks, cancellationToken);
+    /// <summary>Every byte of a session, or of all (null), is read: what was found, and how far the reading is before that.</summary>
+    /// <exception cref="StokerException">NotFound; Unavailable: the daemon went away before the end.</exception>
+    public async IAsyncEnumerable<SessionVerified> VerifySessionsAsync(string? name, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        using var response = await OpenAsync(HttpMethod.Post, name is null ? AdminRoutes.SessionVerify : AdminRoutes.SessionOf(AdminRoutes.SessionVerify, name), null, cancellationToken);
+        await foreach (var sent in EventsAsync(response, cancellationToken))
+        {
+            if (sent.Text == "[DONE]") yield break;
+            if (sent.Name == "session") yield return Parse(sent.Text, AdminJson.Default.SessionVerified);
+        }
+        throw Gone();
+    }
 
     /// <summary>Writes a session's archive.</summary>
     /// <exception cref="StokerException">Unavailable: it was cut off.</exception>

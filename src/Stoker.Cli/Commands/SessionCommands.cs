@@ -116,17 +116,32 @@ public static class SessionCommands
         command.SetAction((parsed, _) => CommandRoot.RunAsync(context, async interrupts =>
         {
             using var client = await global.ConnectAsync(parsed, interrupts.Token);
-            var checks = await client.VerifySessionsAsync(parsed.GetValue(session), interrupts.Token);
-            if (parsed.GetValue(json)) JsonOutput.Write(context.Console, checks, static known => known.SessionChecks);
-            foreach (var check in checks.Sessions)
+            var line = new LiveLine(context.Console);
+            var checks = new List<SessionVerified>();
+            await foreach (var check in client.VerifySessionsAsync(parsed.GetValue(session), interrupts.Token))
             {
-                var shown = check.Name ?? check.Id;
-                if (check.Damage is { } damage) context.Console.Note($"{shown}: {Printable.Short(damage, 300)}");
-                else if (!parsed.GetValue(json)) context.Console.Out.WriteLine($"{shown}: {check.Cells} tokens are as they were saved ({Units.Bytes(check.ReadBytes)} read)");
+                if (!check.IsDone)
+                {
+                    line.Show($"verifying {check.Name ?? check.Id}  {Units.Bytes(check.ReadBytes)} of {check.Cells} tokens");
+                    continue;
+                }
+                line.Clear();
+                checks.Add(check);
+                WriteCheck(context, parsed.GetValue(json), check);
             }
-            return checks.Sessions.Any(static check => check.Damage is not null) ? ExitCodes.Of(ErrorKind.Corrupt) : ExitCodes.Ok;
+            if (parsed.GetValue(json)) JsonOutput.Write(context.Console, new SessionChecks(checks), static known => known.SessionChecks);
+            if (checks.Any(static check => check.Damage is not null)) return ExitCodes.Of(ErrorKind.Corrupt);
+            return checks.Any(static check => check.Problem is not null) ? ExitCodes.Of(ErrorKind.Io) : ExitCodes.Ok;
         }));
         return command;
+    }
+
+    private static void WriteCheck(CliContext context, bool asJson, SessionVerified check)
+    {
+        var shown = check.Name ?? check.Id;
+        if (check.Damage is { } damage) context.Console.Note($"{shown}: {Printable.Short(damage, 300)}; they are computed again from its text when it goes on");
+        else if (check.Problem is { } problem) context.Console.Note($"{shown}: {Printable.Short(problem, 300)}");
+        else if (!asJson) context.Console.Out.WriteLine($"{shown}: {check.Cells} tokens are as they were saved ({Units.Bytes(check.ReadBytes)} read)");
     }
 
     private static void WriteList(CliContext context, SessionList list)

@@ -221,6 +221,14 @@ public static class SettingNames
         Show = static options => options.SessionsQuotaBytes is { } bytes ? [SettingText.Size(bytes)] : [],
     };
 
+    public static Setting SessionsScrub { get; } = new()
+    {
+        Key = "sessions.scrub", Flag = "--sessions-scrub", Variable = "STOKER_SESSIONS_SCRUB", Kind = SettingKind.Duration, Property = nameof(StokerOptions.SessionsScrub),
+        DefaultText = "7d", Doc = "How often every byte of kept conversations is read and compared with its sum, while nothing else is done; -1: never.",
+        Apply = static (options, texts) => options with { SessionsScrub = SettingText.ParseDuration(SettingText.Single(texts)) },
+        Show = static options => [SettingText.Duration(options.SessionsScrub)],
+    };
+
     public static Setting PromptCache { get; } = new()
     {
         Key = "kv.promptCache", Flag = "--prompt-cache", Variable = "STOKER_PROMPT_CACHE", Kind = SettingKind.Size, Property = nameof(StokerOptions.PromptCacheBytes),
@@ -243,7 +251,7 @@ public static class SettingNames
         Home, Host, Port, ApiKeys, AllowedHosts, AllowedOrigins, KeepAlive, ContextTokens, Threads, Parallel,
         Kv, KvType, KvWindow, PromptCache, KvIdle, Repack, GpuLayers, Durability, LlamaDirectory, SourceOrder,
         FetchMaxRate, FetchMaxConnections, FetchAllow, Quota, MaxBody, QueueLength,
-        SessionsQuota,
+        SessionsQuota, SessionsScrub,
     ];
 
     /// <summary>The setting with this JSON key, or null.</summary>

@@ -103,6 +103,9 @@ public sealed record StokerOptions
     [Range(1L << 20, long.MaxValue)]
     public long? SessionsQuotaBytes { get; init; }
 
+    /// <summary>How old the last reading of a kept conversation may become before all of it is read again; negative: any age. Default: 7 days.</summary>
+    public TimeSpan SessionsScrub { get; init; } = TimeSpan.FromDays(7);
+
     /// <summary>Bytes on disk for conversations without a name, so that a prompt which begins like one is not computed again; 0: none. Default: 10 GiB.</summary>
     [Range(0, long.MaxValue)]
     public long PromptCacheBytes { get; init; } = 10L << 30;

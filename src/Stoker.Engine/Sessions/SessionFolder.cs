@@ -5,7 +5,7 @@ using Stoker.Native.Libc;
 namespace Stoker.Engine.Sessions;
 
 /// <summary>
-/// The folder of one session: <c>label.json</c> (name), <c>snapshot</c>, <c>kv-N</c> (cells), <c>lock</c>. Knows the names and the
+/// The folder of one session: <c>label.json</c> (name), <c>snapshot</c>, <c>kv-N</c> (cells), <c>lock</c>, <c>verified</c>. Knows the names and the
 /// order of writing, not what is written.
 /// </summary>
 internal sealed class SessionFolder(string path)
@@ -17,6 +17,11 @@ internal sealed class SessionFolder(string path)
     internal string Label => In("label.json");
     internal string Snapshot => In("snapshot");
     internal string Lock => In("lock");
+
+    /// <summary>Empty; its time is when every cell was read last.</summary>
+    private string Verified => In("verified");
+
+    internal DateTimeOffset? VerifiedAt => File.Exists(Verified) ? new DateTimeOffset(File.GetLastWriteTimeUtc(Verified), TimeSpan.Zero) : null;
 
     /// <summary>It was renamed.</summary>
     internal void MovedTo(string path) => Path = path;
@@ -60,6 +65,12 @@ internal sealed class SessionFolder(string path)
         }
         File.Move(temporary, file, overwrite: true);
         if (durable) Files.SyncDirectory(Path);
+    }
+
+    internal void MarkVerified(DateTimeOffset now)
+    {
+        if (!File.Exists(Verified)) Files.OpenForUpdate(Verified, create: true).Dispose();
+        File.SetLastWriteTimeUtc(Verified, now.UtcDateTime);
     }
 
     internal void WriteLabel(SessionLabel label, bool durable) =>

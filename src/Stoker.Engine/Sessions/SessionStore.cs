@@ -44,6 +44,9 @@ public sealed class SessionStore
     public (long Named, long Cached) UsedBytes() =>
         SessionErrors.OnDisk("Measuring sessions", Options.Root, () => (SessionRoom.UsedBytes(Folders()), SessionRoom.UsedBytes(CacheFolders())));
 
+    /// <summary>Disk blocks of all of them together, in bytes; what several share counts once.</summary>
+    public long AllUsedBytes() => SessionErrors.OnDisk("Measuring sessions", Options.Root, () => SessionRoom.UsedBytes([.. Folders(), .. CacheFolders()]));
+
     /// <summary>By name or id; null: there is none. With a scope, only its own is seen.</summary>
     /// <exception cref="StokerException">Conflict: several scopes have one of that name.</exception>
     public SessionSummary? Find(string nameOrId, string? scope = null) =>
@@ -251,7 +254,7 @@ public sealed class SessionStore
             throw new StokerException(ErrorKind.Conflict, $"There is a session '{name}' already. Choose another name, or remove it first (stoker sessions rm {name}).");
     }
 
-    private SessionFolder? FindFolder(string nameOrId, string? scope)
+    internal SessionFolder? FindFolder(string nameOrId, string? scope)
     {
         var isId = SessionName.IsId(nameOrId);
         if (!isId && SessionName.WhyNot(nameOrId) is not null) return null;

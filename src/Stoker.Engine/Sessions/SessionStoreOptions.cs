@@ -41,6 +41,9 @@ public sealed record SessionSummary
     /// <summary>When it was last opened or closed.</summary>
     public required DateTimeOffset UsedAt { get; init; }
 
+    /// <summary>When every byte of it was read and compared last; null: never.</summary>
+    public DateTimeOffset? VerifiedAt { get; init; }
+
     /// <summary>Null: nothing was saved yet, or it cannot be read.</summary>
     public SessionIdentity? Identity { get; init; }
 

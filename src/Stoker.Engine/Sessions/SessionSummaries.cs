@@ -22,6 +22,7 @@ internal static class SessionSummaries
                 State = IsHeld(folder) ? SessionState.InUse : damaged ? SessionState.Damaged : head is null ? SessionState.Empty : SessionState.Idle,
                 CreatedAt = label.CreatedAt,
                 UsedAt = new DateTimeOffset(File.GetLastWriteTimeUtc(folder.Lock), TimeSpan.Zero),
+                VerifiedAt = folder.VerifiedAt,
                 Identity = head?.Identity,
                 Cells = head?.Cells ?? 0,
                 Messages = head?.Messages ?? 0,

@@ -26,7 +26,7 @@ internal static partial class AdminLog
     [LoggerMessage(EventId = 5305, Level = LogLevel.Warning, Message = "Job {Id} failed with {Kind}: {Problem}")]
     public static partial void PullFailed(ILogger logger, string id, string kind, string problem);
 
-    [LoggerMessage(EventId = 5306, Level = LogLevel.Information, Message = "Session {Id} removed: {Bytes} bytes freed")]
+    [LoggerMessage(EventId = 5309, Level = LogLevel.Information, Message = "Session {Id} removed: {Bytes} bytes freed")]
     public static partial void SessionRemoved(ILogger logger, string id, long bytes);
 
     [LoggerMessage(EventId = 5307, Level = LogLevel.Information, Message = "Session {Id} made of {From}")]

@@ -16,6 +16,8 @@ namespace Stoker.Server.Admin;
 /// <param name="holders">Null: nobody holds any.</param>
 public sealed class SessionsEndpoint(SessionStore store, ISessionHolders? holders, ILogger logger)
 {
+    private static readonly TimeSpan ProgressInterval = TimeSpan.FromMilliseconds(500);
+
     public void Map(RouteTable routes)
     {
         routes.Add("GET", AdminRoutes.Sessions, Exposure.Socket, ListAsync);
@@ -30,10 +32,8 @@ public sealed class SessionsEndpoint(SessionStore store, ISessionHolders? holder
 
     private Task ListAsync(HttpCall call)
     {
-        var (named, cached) = store.UsedBytes();
-        // A conversation of the prompt cache that holds nothing yet says nothing to anybody.
-        var sessions = call.Query("all") is null ? store.List() : [.. store.List(), .. store.ListCache().Where(static kept => kept.Cells > 0 || kept.State == SessionState.Damaged)];
-        return JsonResponse.WriteAsync(call.Http, new SessionList(sessions, named + cached, store.Options.QuotaBytes), AdminJson.Default.SessionList);
+        var sessions = call.Query("all") is null ? store.List() : [.. store.List(), .. KeptInCache()];
+        return JsonResponse.WriteAsync(call.Http, new SessionList(sessions, store.AllUsedBytes(), store.Options.QuotaBytes), AdminJson.Default.SessionList);
     }
 
     private Task ShowAsync(HttpCall call)
@@ -96,20 +96,46 @@ public sealed class SessionsEndpoint(SessionStore store, ISessionHolders? holder
         await JsonResponse.WriteAsync(call.Http, made, AdminJson.Default.SessionSummary);
     }
 
+    // It reads gigabytes: each is told as it is read, and nobody is kept from answering in it meanwhile.
     private async Task VerifyAsync(HttpCall call)
     {
-        var names = call.Query("name") is { } name ? [Find(name)] : store.List();
-        var checks = new List<SessionCheck>();
-        foreach (var summary in names)
+        var summaries = call.Query("name") is { } name ? [Find(name)] : (IReadOnlyList<SessionSummary>)[.. store.List(), .. KeptInCache()];
+        var sse = new SseWriter(call.Http);
+        foreach (var summary in summaries)
         {
-            var free = await FreeAsync(summary.Id, call.Aborted);
-            // It reads gigabytes: not on a thread that serves requests.
-            var check = await Task.Run(() => store.Verify(free.Id, null, null, call.Aborted), call.Aborted);
-            if (check.Damage is { } damage) AdminLog.SessionDamaged(logger, check.Id, damage);
-            checks.Add(check);
+            if (await CheckAsync(summary, sse, call.Aborted) is { } check) await sse.WriteAsync(check, AdminJson.Default.SessionVerified, "session");
         }
-        await JsonResponse.WriteAsync(call.Http, new SessionChecks(checks), AdminJson.Default.SessionChecks);
+        await sse.WriteDoneAsync();
     }
+
+    // Null: removed before it was its turn.
+    private async Task<SessionVerified?> CheckAsync(SessionSummary summary, SseWriter sse, CancellationToken cancellationToken)
+    {
+        var read = new ReadSoFar();
+        var reading = Task.Run(() => store.Verify(summary.Id, null, read, cancellationToken), cancellationToken);
+        while (await Task.WhenAny(reading, Task.Delay(ProgressInterval, cancellationToken)) != reading)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            await sse.WriteAsync(new SessionVerified(summary.Id, summary.Name, summary.Cells, read.Bytes, null) { IsDone = false }, AdminJson.Default.SessionVerified, "session");
+        }
+        try
+        {
+            var check = await reading;
+            if (check.Damage is { } damage) AdminLog.SessionDamaged(logger, check.Id, damage);
+            return new SessionVerified(check.Id, check.Name, check.Cells, check.ReadBytes, check.Damage);
+        }
+        catch (StokerException gone) when (gone.Kind == ErrorKind.NotFound)
+        {
+            return null;
+        }
+        catch (StokerException problem)
+        {
+            return new SessionVerified(summary.Id, summary.Name, summary.Cells, read.Bytes, null) { Problem = problem.Message };
+        }
+    }
+
+    // A conversation of the prompt cache that holds nothing yet says nothing to anybody.
+    private IEnumerable<SessionSummary> KeptInCache() => store.ListCache().Where(static kept => kept.Cells > 0 || kept.State == SessionState.Damaged);
 
     /// <summary>A session that nobody holds, if whoever did can let go of it now.</summary>
     private async Task<SessionSummary> FreeAsync(string name, CancellationToken cancellationToken)
@@ -124,4 +150,13 @@ public sealed class SessionsEndpoint(SessionStore store, ISessionHolders? holder
 
     private static string Name(HttpCall call) =>
         call.Query("name") ?? throw new RequestException(ErrorKind.InvalidInput, "Which session? Send ?name=.", "name");
+
+    private sealed class ReadSoFar : IProgress<long>
+    {
+        private long _bytes;
+
+        public long Bytes => Volatile.Read(ref _bytes);
+
+        public void Report(long value) => Volatile.Write(ref _bytes, value);
+    }
 }

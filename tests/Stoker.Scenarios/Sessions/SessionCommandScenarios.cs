@@ -42,9 +42,10 @@ public sealed class SessionCommandScenarios(ScenarioHub hub)
         using (Store(home).Open("mine", null, Canary.Identity, Canary.Layout))
         {
             Assert.Contains("in use", (await home.StokerAsync("sessions", "ls")).Expect(0).Out);
-            foreach (var verb in new[] { "rm", "verify", "export" }) Assert.Contains("in use", (await home.StokerAsync("sessions", verb, "mine")).Expect(9).Error);
+            foreach (var verb in new[] { "rm", "export" }) Assert.Contains("in use", (await home.StokerAsync("sessions", verb, "mine")).Expect(9).Error);
         }
         Assert.False(File.Exists(Path.Combine(home.Folder, "mine.stoker-session")));
+        Assert.Contains("50 tokens are as they were saved", (await home.StokerAsync("sessions", "verify")).Expect(0).Out);
         (await home.StokerAsync("sessions", "show", "other")).Expect(3);
         (await home.StokerAsync("sessions", "fork", "mine", "../../etc")).Expect(2);
         (await home.StokerAsync("sessions", "rename", "mine", "a b")).Expect(2);
@@ -69,6 +70,7 @@ public sealed class SessionCommandScenarios(ScenarioHub hub)
             cells.WriteByte(0xAA);
         }
         Assert.Contains("cells 256 to 511 are not what was saved", (await home.StokerAsync("sessions", "verify", "mine")).Expect(7).Error);
+        (await home.StokerAsync("sessions", "verify", "absent")).Expect(3);
         await File.WriteAllTextAsync(Path.Combine(folder, "snapshot"), "not any more");
         Assert.Contains("damaged", (await home.StokerAsync("sessions", "ls")).Expect(0).Out);
         Assert.Contains("mine", (await home.StokerAsync("health")).Out);

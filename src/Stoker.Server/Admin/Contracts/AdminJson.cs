@@ -34,5 +34,6 @@ namespace Stoker.Server.Admin.Contracts;
 [JsonSerializable(typeof(SessionReport))]
 [JsonSerializable(typeof(SessionNaming))]
 [JsonSerializable(typeof(SessionRemoved))]
+[JsonSerializable(typeof(SessionVerified))]
 [JsonSerializable(typeof(SessionChecks))]
 public sealed partial class AdminJson : JsonSerializerContext;

@@ -71,7 +71,10 @@ public static class AdminRoutes
     /// <summary>POST <c>?name=</c> with an archive as the body, of any length → the new session's summary.</summary>
     public const string SessionImport = "/admin/sessions/import";
 
-    /// <summary>POST <c>?name=</c> (none: every session) → <see cref="SessionChecks"/>, after every byte has been read.</summary>
+    /// <summary>
+    /// POST <c>?name=</c> (none: every session) → SSE: <c>event: session</c> with a <see cref="SessionVerified"/> each, many times while
+    /// one is read, then <c>[DONE]</c>.
+    /// </summary>
     public const string SessionVerify = "/admin/sessions/verify";
 
     /// <summary>GET → <see cref="ConfigReport"/>.</summary>

@@ -20,5 +20,17 @@ public sealed record SessionNaming(string Name, string NewName);
 /// <param name="FreedBytes">On disk; what others share stays.</param>
 public sealed record SessionRemoved(string Id, string? Name, long FreedBytes);
 
-/// <summary>What <c>stoker sessions verify</c> found.</summary>
-public sealed record SessionChecks(IReadOnlyList<SessionCheck> Sessions);
+/// <summary>What <c>stoker sessions verify</c> has found of one session: told again and again while it is read, then once more.</summary>
+/// <param name="Cells">Tokens that it holds.</param>
+/// <param name="ReadBytes">Of their cells, so far.</param>
+/// <param name="Damage">What is wrong with it, or null.</param>
+public sealed record SessionVerified(string Id, string? Name, int Cells, long ReadBytes, string? Damage)
+{
+    /// <summary>Why it could not be read to its end, or null.</summary>
+    public string? Problem { get; init; }
+
+    public bool IsDone { get; init; } = true;
+}
+
+/// <summary>What <c>stoker sessions verify --json</c> writes.</summary>
+public sealed record SessionChecks(IReadOnlyList<SessionVerified> Sessions);

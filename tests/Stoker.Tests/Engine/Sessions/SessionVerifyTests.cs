@@ -20,6 +20,49 @@ public sealed class SessionVerifyTests
     }
 
     [Fact]
+    public void Verify_FoundBad_TheNextToOpenItGivesThoseCellsUp()
+    {
+        using var bench = new SessionBench();
+        var id = bench.Keep("a", Tokens);
+        Damage(bench.File(id, "kv-1"), cell: 600);
+        Assert.NotNull(bench.Store.Verify("a", null, null, TestContext.Current.CancellationToken).Damage);
+        using (var again = bench.Open("a"))
+        {
+            Assert.Equal(Tokens[..512], again.Snapshot.Tokens);
+            Assert.Equal("900 tokens", again.Snapshot.Messages.Single().Content);
+        }
+        Assert.Null(bench.Store.Verify("a", null, null, TestContext.Current.CancellationToken).Damage);
+    }
+
+    [Fact]
+    public void Verify_WhileItIsOpenAndGoesOn_HoldsNobodyUp()
+    {
+        using var bench = new SessionBench();
+        bench.Keep("a", Tokens);
+        using var open = bench.Open("a");
+        var more = Tokens.Concat(SessionBench.Tokens(300, 2)).ToArray();
+        // In the middle of the reading its answer goes on, and is saved.
+        var goesOn = new OnFirst(() =>
+        {
+            Canary.Decode(open, Tokens.Length, more);
+            open.Save(Canary.Snapshot(more));
+        });
+        Assert.Null(bench.Store.Verify("a", null, goesOn, TestContext.Current.CancellationToken).Damage);
+        // And now it is moved back, and those cells become others.
+        var other = Tokens[..300].Concat(SessionBench.Tokens(600, 3)).ToArray();
+        var goesBack = new OnFirst(() =>
+        {
+            open.MoveBack(300);
+            Canary.Decode(open, 300, other);
+            open.Save(Canary.Snapshot(other));
+        });
+        var check = bench.Store.Verify("a", null, goesBack, TestContext.Current.CancellationToken);
+        Assert.True(goesBack.IsDone);
+        Assert.Null(check.Damage);
+        Assert.Equal(other.Length, check.Cells);
+    }
+
+    [Fact]
     public void Open_ClosedCleanly_ReadsNoCells()
     {
         using var bench = new SessionBench();
@@ -193,5 +236,17 @@ public sealed class SessionVerifyTests
         var boot = File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim();
         var path = bench.File(id, "snapshot");
         File.WriteAllBytes(path, SnapshotEdit.Change(File.ReadAllBytes(path), head => head.Replace(boot, new string('0', 36), StringComparison.Ordinal)));
+    }
+
+    private sealed class OnFirst(Action act) : IProgress<long>
+    {
+        public bool IsDone { get; private set; }
+
+        public void Report(long value)
+        {
+            if (IsDone) return;
+            IsDone = true;
+            act();
+        }
     }
 }
