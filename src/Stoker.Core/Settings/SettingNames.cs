@@ -82,7 +82,7 @@ public static class SettingNames
     public static Setting Threads { get; } = new()
     {
         Key = "threads", Flag = "--threads", Variable = "STOKER_THREADS", Kind = SettingKind.Number, Property = nameof(StokerOptions.Threads),
-        DefaultText = "physical cores", Doc = "Threads that decode.",
+        DefaultText = "physical cores", Doc = "Threads that decode; never more than there are processors for this process.",
         Apply = static (options, texts) => options with { Threads = SettingText.ParseNumber(SettingText.Single(texts)) },
         Show = static options => options.Threads is { } threads ? [Text(threads)] : [],
     };

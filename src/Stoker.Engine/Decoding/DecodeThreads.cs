@@ -18,6 +18,9 @@ public static class DecodeThreads
     /// <summary>Pure: of so many threads, those that this model is decoded with.</summary>
     public static int ForModel(long weightsBytes, int threads) => weightsBytes < SmallModelBytes ? 1 : threads;
 
+    /// <summary>Pure: what somebody asked for, but no more than there are processors (0: unknown): threads that share one spin for each other until nothing is answered.</summary>
+    public static int Asked(int threads, int processors) => processors > 0 ? Math.Min(threads, processors) : threads;
+
     /// <summary>Pure: the count from what the kernel says.</summary>
     /// <param name="allowed">Processors that the affinity and cpuset leave.</param>
     /// <param name="coreOf">A text that is the same for processors of one core, or null when unknown (then each is its own).</param>

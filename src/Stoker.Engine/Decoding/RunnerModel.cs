@@ -53,7 +53,8 @@ public sealed class RunnerModel : IDisposable
         {
             var options = new ModelLoadOptions { VocabularyOnly = command.VocabularyOnly, Repack = command.Repack, GpuLayers = command.GpuLayers };
             model = LlamaModel.Load(library, command.Paths, options, progress, cancellationToken);
-            var threads = command.Threads ?? DecodeThreads.ForModel(model.SizeBytes, DecodeThreads.Count(OwnProcess.AllowedProcessors(), "/"));
+            var processors = OwnProcess.AllowedProcessors();
+            var threads = command.Threads is { } asked ? DecodeThreads.Asked(asked, processors.Count) : DecodeThreads.ForModel(model.SizeBytes, DecodeThreads.Count(processors, "/"));
             var contextTokens = command.VocabularyOnly ? 0 : ContextTokens(command.ContextTokens, model.TrainedContextTokens);
             if (!command.VocabularyOnly) kv = CreateContext(library, model, command, contextTokens, threads);
             cancellationToken.ThrowIfCancellationRequested();

@@ -26,6 +26,12 @@ public sealed class DecodeThreadsTests
     [InlineData(400L << 20, 1, 1)]
     public void ForModel_SmallOnes_TakeOne(long bytes, int threads, int expected) => Assert.Equal(expected, DecodeThreads.ForModel(bytes, threads));
 
+    [Theory]
+    [InlineData(1, 2, 1)]
+    [InlineData(1000, 2, 2)] // would spin for each other
+    [InlineData(3, 0, 3)] // the kernel does not say
+    public void Asked_NoMoreThanProcessors(int threads, int processors, int expected) => Assert.Equal(expected, DecodeThreads.Asked(threads, processors));
+
     [Fact]
     public void Count_NoTopology_EachProcessorCounts() => Assert.Equal(3, DecodeThreads.Count([0, 1, 2], static _ => null, null));
 
