@@ -15,11 +15,17 @@ public static class Program
     {
         switch (args)
         {
-            case ["version"] or ["--version"]: return VersionCommand.Print();
             case ["runner", ..]: return RunRunner(args);
             case ["serve", BackgroundExit.Flag, "--home", var home, ..] when !Detach(home): return 1;
         }
-        return RunCommandLine(args);
+        try
+        {
+            return args is ["version"] or ["--version"] ? VersionCommand.Print() : RunCommandLine(args);
+        }
+        catch (Exception unwritten) when (unwritten is IOException or UnauthorizedAccessException)
+        {
+            return TellUnwritten(unwritten); // commands tell their own (CommandRoot); this is the help, or a version, onto a full disk
+        }
     }
 
     /// <summary>Before anything else is loaded or written: see <see cref="DetachedStart"/>.</summary>
@@ -36,6 +42,13 @@ public static class Program
             Console.Error.WriteLine(problem.Message);
             return false;
         }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static int TellUnwritten(Exception problem)
+    {
+        Console.Error.WriteLine($"stoker: standard output: {problem.Message}");
+        return Output.ExitCodes.Of(ErrorKind.Io);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]

@@ -62,6 +62,20 @@ public sealed class WordsScenarios(ScenarioHub hub)
         Assert.Empty(home.Processes());
     }
 
+    [Theory]
+    [InlineData("--help")]
+    [InlineData("version")]
+    [InlineData("completion bash")]
+    public async Task Output_OntoAFullDisk_IsAnErrorNotACrash(string line)
+    {
+        await using var home = hub.NewHome();
+
+        var ended = (await home.ShellAsync($"stoker {line} >/dev/full")).Expect(12);
+
+        Assert.Contains("No space left on device", ended.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", ended.Error, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Completion_BashOffersVerbsAndInstalledModels()
     {

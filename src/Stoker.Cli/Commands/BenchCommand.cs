@@ -21,7 +21,7 @@ public static class BenchCommand
     private static Command Model(CliContext context, GlobalOptions global)
     {
         var model = ModelArgument.One(global, "Which installed model.");
-        var fill = new Option<int>("--fill") { Description = "Tokens of the long prompt, which is really computed.", HelpName = "number", DefaultValueFactory = static _ => 2048 };
+        var fill = new Option<int?>("--fill") { Description = "Tokens of the long prompt, which is really computed. [default: 2048, or three quarters of a context that is smaller]", HelpName = "number" };
         var tokens = new Option<int>("--tokens", "-n") { Description = "Tokens of each answer.", HelpName = "number", DefaultValueFactory = static _ => 32 };
         var load = new LoadFlags();
         var json = ListCommands.JsonFlag();

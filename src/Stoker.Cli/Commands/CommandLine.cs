@@ -66,13 +66,26 @@ public static class CommandLine
     // The mistake and where help is; the whole help would push the mistake out of sight.
     private static int TellMistakes(CliConsole console, ParseResult parsed)
     {
-        foreach (var mistake in parsed.Errors.Select(static error => error.Message).Distinct().Where(static message => message != NoCommand)) console.Note($"stoker: {mistake}");
-        var verbs = new List<string>();
-        for (var at = parsed.CommandResult; at?.Command is not (null or RootCommand); at = at.Parent as CommandResult) verbs.Insert(0, at.Command.Name);
+        var mistakes = parsed.Errors.Select(static error => Plain(error.Message)).Distinct().ToList();
+        var verbs = Verbs(parsed);
+        if (mistakes is [NoCommand] && verbs.Count > 0) console.Note($"stoker: Say what to do: {string.Join(", ", parsed.CommandResult.Command.Subcommands.Select(command => string.Join(' ', [.. verbs, command.Name])))}.");
+        foreach (var mistake in mistakes.Where(static message => message != NoCommand)) console.Note($"stoker: {mistake}");
         if (verbs.Count == 0 && parsed.UnmatchedTokens is [var typed, ..] && Nearest(parsed, typed) is { } near) console.Note($"Did you mean: stoker {near}");
         console.Note($"Help: {string.Join(' ', verbs.Prepend("stoker"))} --help");
         return ExitCodes.Usage;
     }
+
+    /// <summary>The words that lead to the command that was typed: <c>sessions</c>, <c>rm</c>. None: the program itself.</summary>
+    public static IReadOnlyList<string> Verbs(ParseResult parsed)
+    {
+        var verbs = new List<string>();
+        for (var at = parsed.CommandResult; at?.Command is not (null or RootCommand); at = at.Parent as CommandResult) verbs.Insert(0, at.Command.Name);
+        return verbs;
+    }
+
+    // The parser goes on with the name of a .NET type, which is nothing to who typed.
+    private static string Plain(string mistake) =>
+        mistake.IndexOf(" as expected type ", StringComparison.Ordinal) is var type and > 0 ? mistake[..type] + "." : mistake;
 
     private static string? Nearest(ParseResult parsed, string typed)
     {

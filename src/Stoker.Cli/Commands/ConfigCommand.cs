@@ -110,7 +110,7 @@ public static class ConfigCommand
     }
 
     private static Setting Known(string key) => SettingNames.Find(key)
-        ?? throw new StokerException(ErrorKind.InvalidInput, $"There is no setting '{Printable.Short(key)}'{ConfigFile.Suggest(key)}. `stoker config show` lists them.");
+        ?? throw new StokerException(ErrorKind.InvalidInput, $"There is no setting '{Printable.Short(key)}'{ConfigFile.Suggest(key)} `stoker config show` lists them.");
 
     private static Setting InFile(string key) => Known(key) is { InFile: true } setting
         ? setting

@@ -55,7 +55,13 @@ public static class DaemonCommands
             if (client is null) return WriteFile(context.Console, global.Paths(parsed).DaemonLog, parsed.GetValue(lines));
             var source = parsed.GetValue(model) is { } name ? $"runner&model={Uri.EscapeDataString(ModelArgument.Absolute(name, context.Environment))}" : "daemon";
             var query = $"source={source}&lines={parsed.GetValue(lines)}&follow={(parsed.GetValue(follow) ? "true" : "false")}";
-            await foreach (var line in client.LogsAsync(query, interrupts.Token)) context.Console.Out.WriteLine(line);
+            var none = true;
+            await foreach (var line in client.LogsAsync(query, interrupts.Token))
+            {
+                none = false;
+                context.Console.Out.WriteLine(line);
+            }
+            if (none && parsed.GetValue(model) is { } silent && parsed.GetValue(lines) > 0) context.Console.Note($"No runner of {Printable.Short(silent)} has written anything. `stoker ps` lists what is loaded.");
             return ExitCodes.Ok;
         }));
         return command;

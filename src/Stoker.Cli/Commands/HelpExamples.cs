@@ -50,6 +50,14 @@ public static class HelpExamples
         ["ps"] = ["stoker ps", "stoker ps --json"],
         ["stop"] = ["stoker stop qwen2.5:0.5b", "stoker stop --all", "stoker serve --stop            # the daemon itself"],
         ["sessions"] = ["stoker sessions list", "stoker sessions fork recipes recipes-vegan", "stoker sessions export recipes", "stoker sessions import recipes.stoker-session --name copy", "stoker sessions verify"],
+        ["sessions list"] = ["stoker sessions list", "stoker sessions list --all --json"],
+        ["sessions show"] = ["stoker sessions show recipes"],
+        ["sessions rm"] = ["stoker sessions rm recipes recipes-vegan"],
+        ["sessions fork"] = ["stoker sessions fork recipes recipes-vegan"],
+        ["sessions rename"] = ["stoker sessions rename recipes cooking"],
+        ["sessions export"] = ["stoker sessions export recipes", "stoker sessions export recipes - | ssh host stoker sessions import - --name recipes"],
+        ["sessions import"] = ["stoker sessions import recipes.stoker-session --name copy"],
+        ["sessions verify"] = ["stoker sessions verify recipes", "stoker sessions verify"],
         ["jobs"] = ["stoker jobs", "stoker jobs --json"],
         ["pause"] = ["stoker pause 3"],
         ["resume"] = ["stoker resume 3"],
@@ -65,9 +73,9 @@ public static class HelpExamples
         ["health"] = ["stoker health"],
         ["logs"] = ["stoker logs -f", "stoker logs -n 50 qwen2.5:0.5b"],
         ["config"] = ["stoker config show", "stoker config set port 8080", "stoker config set sources ollama huggingface"],
-        ["set"] = ["stoker config set keep_alive 30m", "stoker config set allow_origins https://chat.example"],
+        ["config set"] = ["stoker config set keep_alive 30m", "stoker config set allow_origins https://chat.example"],
         ["bench"] = ["stoker bench model qwen2.5:0.5b"],
-        ["model"] = ["stoker bench model qwen2.5:7b --ctx 65536 --fill 16000 --no-repack"],
+        ["bench model"] = ["stoker bench model qwen2.5:7b --ctx 65536 --fill 16000 --no-repack"],
         ["completion"] =
         [
             "stoker completion bash > ~/.local/share/bash-completion/completions/stoker",
@@ -92,10 +100,9 @@ public static class HelpExamples
         public override int Invoke(ParseResult parseResult)
         {
             var code = standard.Invoke(parseResult);
-            var command = parseResult.CommandResult.Command;
-            var name = command is RootCommand ? "stoker" : command.Name;
-            if (Examples.TryGetValue(name, out var lines)) Write("Examples:", lines);
-            if (command is RootCommand) Write("Exit codes:", ExitCodes.Table.Select(static row => $"{row.Code,3}  {row.Meaning}"));
+            var verbs = string.Join(' ', CommandLine.Verbs(parseResult));
+            if (Examples.TryGetValue(verbs.Length > 0 ? verbs : "stoker", out var lines)) Write("Examples:", lines);
+            if (parseResult.CommandResult.Command is RootCommand) Write("Exit codes:", ExitCodes.Table.Select(static row => $"{row.Code,3}  {row.Meaning}"));
             return code;
         }
 

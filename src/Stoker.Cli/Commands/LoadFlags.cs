@@ -27,6 +27,7 @@ public sealed class LoadFlags
     /// <exception cref="StokerException">InvalidInput: a number out of range, a word that is none.</exception>
     public StokerExtension Read(ParseResult parsed)
     {
+        if (parsed.GetValue(_noRepack) && parsed.GetValue(_repack) is not (null or "off")) throw new StokerException(ErrorKind.InvalidInput, "--no-repack and --repack say different things: leave one out.");
         var asked = new StokerExtension
         {
             ContextTokens = Checked(_context, parsed, 16, 16 << 20),

@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using Stoker.Cli.Client;
 using Stoker.Core.Errors;
+using Stoker.Engine;
 using Stoker.Server.OpenAi.Contracts;
 
 namespace Stoker.Cli.Commands;
@@ -12,14 +13,19 @@ internal sealed class ModelBench(CliContext context, DaemonClient client, string
 {
     private const string Sentence = "The stoker feeds the fire and watches the gauge. ";
     private const int WarmUpSentences = 8;
+    private const int UsualFill = 2048;
 
     private readonly record struct Answer(Timings Timings, TimeSpan FirstText);
 
-    public async Task<ModelBenchReport> RunAsync(int fill, CancellationToken cancellationToken)
+    public async Task<ModelBenchReport> RunAsync(int? wanted, CancellationToken cancellationToken)
     {
         // Loads the model, and tells with the second one how many tokens a sentence is to it.
         context.Console.Note($"Loading {Printable.Short(model)} …");
         var warm = await AskAsync(WarmUpSentences, 2, cancellationToken);
+        var holds = (await LoadedAsync(cancellationToken))?.ContextTokens ?? int.MaxValue;
+        var fill = wanted ?? Math.Min(UsualFill, (int)((holds - (long)answerTokens) * 3 / 4));
+        if (fill + (long)answerTokens > holds)
+            throw new StokerException(ErrorKind.TooLarge, string.Create(CultureInfo.InvariantCulture, $"{fill} tokens (--fill) and {answerTokens} of the answer (--tokens) do not fit {Printable.Short(model)}'s context of {holds}: a smaller --fill, or a larger --ctx."));
         context.Console.Note("A short prompt …");
         var (small, nearlyEmpty) = await MeasureAsync(1, cancellationToken);
         var perSentence = Math.Max(1.0, (Prompt(warm) - Prompt(small)) / (double)(WarmUpSentences - 1));
@@ -29,13 +35,16 @@ internal sealed class ModelBench(CliContext context, DaemonClient client, string
         return new ModelBenchReport(model, nearlyEmpty, filled);
     }
 
+    private async Task<LoadedModel?> LoadedAsync(CancellationToken cancellationToken) =>
+        (await client.LoadedAsync(cancellationToken)).Models.FirstOrDefault(loaded => loaded.Name == model);
+
     private static int Prompt(Answer answer) => answer.Timings.PromptN + answer.Timings.CacheN;
 
     private async Task<(Answer Answer, ModelBenchState State)> MeasureAsync(int sentences, CancellationToken cancellationToken)
     {
         var answer = await AskAsync(sentences, answerTokens, cancellationToken);
         var timings = answer.Timings;
-        var runner = (await client.LoadedAsync(cancellationToken)).Models.FirstOrDefault(loaded => loaded.Name == model)?.Pid;
+        var runner = (await LoadedAsync(cancellationToken))?.Pid;
         return (answer, new ModelBenchState(
             Prompt(answer) + timings.PredictedN,
             timings.PromptMs > 0 ? timings.PromptN * 1000 / timings.PromptMs : 0,

@@ -3,6 +3,7 @@ using System.Globalization;
 using Stoker.Cli.Output;
 using Stoker.Core.Errors;
 using Stoker.Core.Models;
+using Stoker.Engine;
 using Stoker.Server.Admin.Contracts;
 
 namespace Stoker.Cli.Commands;
@@ -60,6 +61,8 @@ public static class ModelCommands
             if (name is null != parsed.GetValue(all))
                 throw new StokerException(ErrorKind.InvalidInput, "Say which model to unload, or --all. To end the daemon itself: stoker serve --stop");
             using var client = await global.TryConnectAsync(parsed, interrupts.Token);
+            if (client is not null && (await client.LoadedAsync(interrupts.Token)).Models is [{ State: LoadedState.Answering } busy, ..])
+                context.Console.Note($"{Printable.Short(busy.Name)} is answering; waiting for the end of it …");
             var unloaded = client is not null && (await client.UnloadAsync(name, interrupts.Token)).Unloaded;
             if (!unloaded && name is not null) throw new StokerException(ErrorKind.NotFound, $"{Printable.Short(name)} is not loaded. `stoker ps` lists what is.");
             context.Console.Note(unloaded ? $"unloaded {(name is null ? "every model" : Printable.Short(name))}" : "No model is loaded.");

@@ -83,7 +83,7 @@ public sealed class RunFlags
     {
         null => null,
         { } name when SessionName.IsId(name) || SessionName.WhyNot(name) is null => name,
-        { } name => throw new StokerException(ErrorKind.InvalidInput, $"--session: '{Printable.Short(name)}' is no session name: {SessionName.WhyNot(name)}."),
+        { } name => throw new StokerException(ErrorKind.InvalidInput, $"--session: '{Printable.Short(name)}' is no session name: {SessionName.WhyNot(name)}. {SessionName.Rule}"),
     };
 
     private static double? ParseKeepAlive(string? text)

@@ -2,6 +2,7 @@ using System.CommandLine;
 using Stoker.Cli.Output;
 using Stoker.Core.Errors;
 using Stoker.Engine.Sessions;
+using Stoker.Supply.Blobs;
 
 namespace Stoker.Cli.Commands;
 
@@ -45,7 +46,7 @@ public static class SessionFiles
                 ?? (path == "-" ? throw new StokerException(ErrorKind.InvalidInput, "Say what to call the session that comes on standard input: --name NAME") : Path.GetFileName(path).Replace(SessionArchive.Extension, "", StringComparison.Ordinal));
             SessionName.Check(named);
             using var client = await global.ConnectAsync(parsed, interrupts.Token);
-            await using var input = path == "-" ? Console.OpenStandardInput() : File.OpenRead(path);
+            await using var input = path == "-" ? Console.OpenStandardInput() : OpenFile(path);
             var made = await client.ImportSessionAsync(named, input, interrupts.Token);
             SessionCommands.WriteMade(context, parsed.GetValue(json), "imported", made);
             return ExitCodes.Ok;
@@ -53,9 +54,16 @@ public static class SessionFiles
         return command;
     }
 
+    private static FileStream OpenFile(string path)
+    {
+        if (Directory.Exists(path)) throw new StokerException(ErrorKind.InvalidInput, $"{Printable.Short(path, 300)} is a folder: name the file that stoker sessions export wrote.");
+        return File.Exists(path) ? File.OpenRead(path) : throw new StokerException(ErrorKind.NotFound, $"There is no file {Printable.Short(path, 300)}.");
+    }
+
     // Under another name until it is whole: what was cut short is not taken for an archive, and nothing is replaced by it.
     private static async Task WriteFileAsync(string path, bool replace, Func<Stream, Task> write)
     {
+        BlobExport.CheckTarget(path);
         if (!replace && File.Exists(path)) throw new StokerException(ErrorKind.Conflict, $"{path} exists already: choose another name, or --force.");
         var part = path + ".part";
         try

@@ -23,7 +23,7 @@ public static class StoreCommands
             }
             var table = new Table("WHAT", "SIZE", "") { RightAligned = new HashSet<int> { 1 } };
             table.Add("models", Units.Bytes(usage.ModelsBytes), $"{usage.Models.ToString(CultureInfo.InvariantCulture)} installed{(usage.SharedBytes > 0 ? $", {Units.Bytes(usage.SharedBytes)} saved by sharing" : "")}");
-            table.Add("no model's", Units.Bytes(usage.UnnamedBytes), usage.UnnamedBytes > 0 ? "stoker gc removes them" : "");
+            table.Add("no model's", Units.Bytes(usage.UnnamedBytes), usage.UnnamedBytes > 0 ? "stoker gc removes what is older than ten minutes" : "");
             table.Add("downloads", Units.Bytes(usage.PartialBytes), usage.PartialBytes > 0 ? "under way, or to be gone on with" : "");
             table.Add("sessions", Units.Bytes(usage.SessionsBytes), usage.SessionsBytes > 0 ? "see stoker sessions list" : "");
             table.Add("prompt cache", Units.Bytes(usage.PromptCacheBytes), usage.PromptCacheBytes > 0 ? "makes room by itself; stoker sessions list --all" : "");
@@ -38,7 +38,7 @@ public static class StoreCommands
     {
         var dryRun = new Option<bool>("--dry-run", "-n") { Description = "Only say what would be removed." };
         var json = ListCommands.JsonFlag();
-        var command = new Command("gc", "Remove what no model needs: files that no model names, downloads that nobody went on with for two weeks.") { dryRun, json };
+        var command = new Command("gc", "Remove what no model needs: files older than ten minutes that no model names, downloads that nobody went on with for two weeks.") { dryRun, json };
         command.SetAction((parsed, _) => CommandRoot.RunAsync(context, async interrupts =>
         {
             using var client = await global.ConnectAsync(parsed, interrupts.Token);

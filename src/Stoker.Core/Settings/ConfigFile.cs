@@ -50,7 +50,7 @@ public static class ConfigFile
         }
         catch (JsonException problem)
         {
-            return Wrong($"config.json is not JSON (line {problem.LineNumber + 1}): fix it or move it away.");
+            return Wrong($"config.json is not JSON (line {problem.LineNumber + 1}): fix it or move it away (`stoker config path` says where it is).");
         }
         using (document)
         {
@@ -94,7 +94,7 @@ public static class ConfigFile
         }
         if (SettingNames.Find(member.Name) is not { InFile: true } setting)
         {
-            problems.Add($"config.json: there is no setting '{Printable.Short(member.Name)}'{Suggest(member.Name)}.");
+            problems.Add($"config.json: there is no setting '{Printable.Short(member.Name)}'{Suggest(member.Name)}");
             return;
         }
         if (Texts(member.Value) is { } texts) values[setting.Key] = texts;
@@ -117,12 +117,14 @@ public static class ConfigFile
         _ => JsonValue.Create(SettingText.Single(texts)),
     };
 
-    /// <summary>", did you mean 'port'?" when a known key is near.</summary>
+    /// <summary>The end of a sentence: "; did you mean 'port'?" when a known key is near, else a full stop. Letters alone count: <c>keepAlive</c> is near <c>keep_alive</c>.</summary>
     public static string Suggest(string key)
     {
-        var near = SettingNames.All.Select(setting => (setting.Key, Distance: Distance(key, setting.Key))).MinBy(static pair => pair.Distance);
-        return near.Distance <= 2 ? $"; did you mean '{near.Key}'?" : "";
+        var near = SettingNames.All.Select(setting => (setting.Key, Distance: Distance(Letters(key), Letters(setting.Key)))).MinBy(static pair => pair.Distance);
+        return near.Distance <= 2 ? $"; did you mean '{near.Key}'?" : ".";
     }
+
+    private static string Letters(string key) => string.Concat(key.Where(char.IsAsciiLetterOrDigit)).ToLowerInvariant();
 
     /// <summary>Levenshtein distance: letters to insert, delete or replace. Over 40 letters: far away.</summary>
     public static int Distance(string left, string right)

@@ -9,6 +9,9 @@ public static class SessionName
     public const int MaxLength = 64;
     private const int IdLength = 16;
 
+    /// <summary>What a name may be, as a sentence for who typed another.</summary>
+    public const string Rule = "Take up to 64 letters (a to z), digits, '.', '_' and '-', a letter or a digit first.";
+
     /// <summary>The reason of a refusal, or null.</summary>
     public static string? WhyNot(string name) => IsId(name)
         ? "sixteen hexadecimal digits are what an id looks like"
@@ -18,7 +21,7 @@ public static class SessionName
     public static void Check(string name)
     {
         if (WhyNot(name) is { } reason)
-            throw new StokerException(ErrorKind.InvalidInput, $"'{Printable.Short(name, 80)}' is not a session name: {reason}.");
+            throw new StokerException(ErrorKind.InvalidInput, $"'{Printable.Short(name, 80)}' is not a session name: {reason}. {Rule}");
     }
 
     /// <summary>Sixteen lower-case hex digits.</summary>

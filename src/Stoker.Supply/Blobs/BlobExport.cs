@@ -35,6 +35,8 @@ public static class BlobExport
         if (Directory.Exists(path)) throw new StokerException(ErrorKind.InvalidInput, $"{Printable.Short(path, 300)} is a folder: name a file in it.");
         var folder = Path.GetDirectoryName(Path.GetFullPath(path));
         if (folder is null || !Directory.Exists(folder)) throw new StokerException(ErrorKind.InvalidInput, $"There is no folder {Printable.Short(folder, 300)} to write to: create it first.");
+        // Renaming over /dev/null would leave a plain file there, and every program of the machine writing into it.
+        if (FileStamp.TryRead(path) is { IsRegularFile: false }) throw new StokerException(ErrorKind.InvalidInput, $"{Printable.Short(path, 300)} is no file but a device, a pipe or a socket, which would be replaced: name another place.");
     }
 
     /// <summary>Puts the blob there.</summary>
