@@ -30,13 +30,14 @@ public sealed class PrefixIndex
     public void Remove(string id) => _entries.Remove(id);
 
     /// <summary>The one that the longest part of a prompt begins like, its last token left out; null: none does by more than this many tokens.</summary>
-    public string? Longest(ReadOnlySpan<int> prompt, string scope, int moreThan)
+    /// <param name="without">Those that cannot be had now; null: none.</param>
+    public string? Longest(ReadOnlySpan<int> prompt, string scope, int moreThan, IReadOnlySet<string>? without = null)
     {
         var hashes = Hashes(prompt[..Math.Max(0, prompt.Length - 1)]);
         string? best = null;
         foreach (var (id, entry) in _entries)
         {
-            if (entry.Scope != scope) continue;
+            if (entry.Scope != scope || without?.Contains(id) == true) continue;
             for (var i = entry.Marks.Count - 1; i >= 0 && entry.Marks[i].Cells > moreThan; i--)
             {
                 var (cells, hash) = entry.Marks[i];

@@ -38,22 +38,32 @@ internal sealed class PromptCache
     /// <summary>Files for a conversation that begins like this one; null as above.</summary>
     public OpenSession? TryBranch(OpenSession parent, int cells) => Try(() => parent.Branch(cells));
 
+    /// <summary>What is kept goes where this file finds the disk full.</summary>
+    public KvFile MakeRoomFor(KvFile file) => _store.Own(file);
+
     /// <summary>The one that the prompt begins like by more than so many tokens, opened, perhaps with cells in doubt; null: none.</summary>
     public OpenSession? Recall(ReadOnlySpan<int> prompt, string scope, int moreThan)
     {
         var index = Index();
+        var passedOver = new HashSet<string>();
         // Some may have been evicted since; whoever is asked for a prompt shall not wait for all of those.
-        for (var tried = 0; tried < MostTried && index.Longest(prompt, scope, Math.Max(moreThan, PrefixChoice.LeastCells - 1)) is { } id; tried++)
+        for (var tried = 0; tried < MostTried && index.Longest(prompt, scope, Math.Max(moreThan, PrefixChoice.LeastCells - 1), passedOver) is { } id; tried++)
         {
-            index.Remove(id);
             try
             {
-                return _store.OpenInDoubt(id, scope, _identity, _layout);
+                var session = _store.OpenInDoubt(id, scope, _identity, _layout);
+                index.Remove(id); // until it is closed
+                return session;
             }
-            catch (StokerException error)
+            catch (StokerException error) when (error.Kind is ErrorKind.Busy or ErrorKind.OutOfSpace or ErrorKind.Io)
             {
-                // Removed meanwhile, or held by somebody; what is damaged is of no use to anybody.
-                if (error.Kind == ErrorKind.Corrupt) Try(() => _store.TryEvict(id));
+                passedOver.Add(id); // another time
+            }
+            catch (Exception error) when (error is StokerException or OutOfMemoryException)
+            {
+                // Removed meanwhile, or larger than what is left of memory; what is damaged is of no use to anybody.
+                index.Remove(id);
+                if (error is StokerException { Kind: ErrorKind.Corrupt }) Try(() => _store.TryEvict(id));
             }
         }
         return null;
@@ -65,30 +75,35 @@ internal sealed class PromptCache
         var snapshot = session.Snapshot;
         if (snapshot.Cells < PrefixChoice.LeastCells)
         {
-            Try(() =>
-            {
-                session.Remove();
-                return true;
-            });
-            session.Dispose();
+            Drop(session);
             return;
         }
         session.Dispose();
         Index().Add(new CachedConversation(session.Id, session.Scope, snapshot.Tokens, [.. snapshot.Points.Select(static point => point.Cells)]), _canCut);
-        TrimBeside();
+        _ = TrimBeside();
+    }
+
+    /// <summary>Closes a conversation that is of no use, and removes it.</summary>
+    public static void Drop(OpenSession session)
+    {
+        Try(() =>
+        {
+            session.Remove();
+            return true;
+        });
+        session.Dispose();
     }
 
     /// <summary>Makes room for what came, beside the caller. Thread-safe.</summary>
-    public void TrimBeside() => _ = Task.Run(Trim);
-
-    private void Trim()
+    /// <returns>Ends when it is made. Never faults.</returns>
+    public Task TrimBeside()
     {
         _isTrimWanted = true;
-        // Whoever is at it already looks again for what came meanwhile.
-        while (_isTrimWanted && _trimming.TryEnter())
+        return Task.Run(() =>
         {
-            try
+            lock (_trimming)
             {
+                if (!_isTrimWanted) return; // somebody has looked since
                 _isTrimWanted = false;
                 Try(() =>
                 {
@@ -96,11 +111,7 @@ internal sealed class PromptCache
                     return true;
                 });
             }
-            finally
-            {
-                _trimming.Exit();
-            }
-        }
+        });
     }
 
     // Not to be touched before what is there has been seen.
@@ -117,7 +128,7 @@ internal sealed class PromptCache
             foreach (var found in _store.ReadCache(_identity, _layout)) _index.Add(found, _canCut);
             return true;
         });
-        TrimBeside(); // the first request waits for the look, not for this
+        _ = TrimBeside(); // the first request waits for the look, not for this
     }
 
     /// <summary>For who does not want it: removes what was kept before, beside the caller.</summary>

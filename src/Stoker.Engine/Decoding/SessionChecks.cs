@@ -9,7 +9,8 @@ namespace Stoker.Engine.Decoding;
 /// Requests whose session is being read again, because it was not closed: on other threads, while others are answered. Of the
 /// decode thread alone.
 /// </summary>
-internal sealed class SessionChecks : IDisposable
+/// <param name="close">Lets a session go that nobody waits for any more.</param>
+internal sealed class SessionChecks(Action<OpenSession> close) : IDisposable
 {
     private readonly List<Reading> _readings = [];
     private readonly CancellationTokenSource _end = new();
@@ -18,7 +19,7 @@ internal sealed class SessionChecks : IDisposable
     public bool IsEmpty => _readings.Count == 0;
 
     /// <summary>Begins to read. The session is held here until it is taken.</summary>
-    public void Begin(GenerationRequest request, IAnswerTarget target, OpenSession session) => _readings.Add(new Reading(request, target, session, _end.Token));
+    public void Begin(GenerationRequest request, IAnswerTarget target, OpenSession session) => _readings.Add(new Reading(request, target, session, close, _end.Token));
 
     /// <summary>Tells the others how far theirs is.</summary>
     /// <param name="ended">One that was read, or could not be: <see cref="Reading.Take"/> says.</param>
@@ -39,6 +40,7 @@ internal sealed class SessionChecks : IDisposable
     internal sealed class Reading : IProgress<long>
     {
         private readonly OpenSession _session;
+        private readonly Action<OpenSession> _close;
         private readonly CancellationTokenSource _stop;
         private readonly Task _task;
         private readonly long _totalBytes;
@@ -46,9 +48,9 @@ internal sealed class SessionChecks : IDisposable
         private long _readBytes;
         private long _toldPercent;
 
-        internal Reading(GenerationRequest request, IAnswerTarget target, OpenSession session, CancellationToken end)
+        internal Reading(GenerationRequest request, IAnswerTarget target, OpenSession session, Action<OpenSession> close, CancellationToken end)
         {
-            (Request, Target, _session, _totalBytes) = (request, target, session, session.DoubtBytes);
+            (Request, Target, _session, _close, _totalBytes) = (request, target, session, close, session.DoubtBytes);
             _stop = CancellationTokenSource.CreateLinkedTokenSource(target.Cancelled, end);
             var stop = _stop.Token;
             _task = Task.Run(
@@ -79,6 +81,11 @@ internal sealed class SessionChecks : IDisposable
             {
                 _failure?.Throw();
                 return _session;
+            }
+            catch (OperationCanceledException)
+            {
+                _close(_session); // somebody else may want it
+                throw;
             }
             catch
             {

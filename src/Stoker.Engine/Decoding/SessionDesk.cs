@@ -94,7 +94,7 @@ internal sealed class SessionDesk(SessionStore store, SessionIdentity identity, 
             {
                 session.Save(snapshot);
                 session.Rest();
-                table.Cache?.TrimBeside();
+                if (table.Cache is { } cache) _ = cache.TrimBeside();
             }
             catch (Exception error)
             {

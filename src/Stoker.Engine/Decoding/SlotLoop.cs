@@ -28,7 +28,7 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table, SessionDesk? de
     private readonly Queue<(GenerationRequest Request, IAnswerTarget Target)> _waiting = [];
     private readonly LlamaBatch _batch = LlamaBatch.Create(model.Library, table.Kv.Context.BatchTokens);
     private readonly int _microBatch = table.Kv.Context.MicroBatchTokens;
-    private readonly SessionChecks _checks = new();
+    private readonly SessionChecks _checks = new(table.Close);
     private int _turn;
 
     /// <summary>Nothing to decode and nobody waits.</summary>
@@ -48,7 +48,7 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table, SessionDesk? de
     {
         Sweep();
         table.PageOutIdle();
-        table.CloseGaps();
+        table.Seats.CloseGaps(FailIn);
         BeginNext();
         var able = _answers.Where(IsAble).OrderBy(static answer => answer.Conversation.Slot).ToList();
         if (able.Count == 0) return _answers.Count == 0 && _checks.IsEmpty;
@@ -78,7 +78,7 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table, SessionDesk? de
 
     private void BeginNext()
     {
-        while (table.HasFreeSlot)
+        while (table.Seats.AnyFree)
         {
             if (_checks.TryTake(out var read))
             {
@@ -337,6 +337,12 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table, SessionDesk? de
     {
         Leave(answer, intact);
         answer.Target.Fail(kind, message);
+    }
+
+    private void FailIn(Conversation conversation, Exception error)
+    {
+        var (kind, message) = Failures.Tell(error);
+        Fail(_answers.First(answer => answer.Conversation == conversation), kind, message, intact: false);
     }
 
     private void Leave(Answer answer, bool intact = true)

@@ -1,13 +1,11 @@
 using Stoker.Core.Errors;
 using Stoker.Engine.Kv;
 using Stoker.Engine.Sessions;
-using Stoker.Native.Libc;
-using Stoker.Native.Llama;
 
 namespace Stoker.Engine.Decoding;
 
 /// <summary>
-/// Which conversations are kept and which slots they lie in. Those that nobody answers in stay, in their slots or outside, until
+/// Which conversations are kept. Those that nobody answers in stay, in their slots or outside, until
 /// room is needed; the one unused for longest goes first. Of the decode thread alone.
 /// </summary>
 internal sealed class SlotTable(KvContext kv, string? folder) : IDisposable
@@ -18,14 +16,14 @@ internal sealed class SlotTable(KvContext kv, string? folder) : IDisposable
     /// <summary>Cells of all kept ones take no more than this on disk.</summary>
     private const long MostKeptBytes = 8L << 30;
 
-    /// <summary>Shorter ones enter any slot in a millisecond.</summary>
-    private const int WorthPreparing = 4096;
-
-    private readonly Conversation?[] _slots = new Conversation?[kv.Slots];
     private readonly List<Conversation> _kept = [];
+    private SlotSeats? _seats;
     private long _clock;
 
     public KvContext Kv => kv;
+
+    /// <summary>Who lies in which slot.</summary>
+    public SlotSeats Seats => _seats ??= new SlotSeats(kv, ForgetIdle);
 
     /// <summary>Where conversations without a name stay; null: they end with the process.</summary>
     public PromptCache? Cache { get; init; }
@@ -42,24 +40,13 @@ internal sealed class SlotTable(KvContext kv, string? folder) : IDisposable
         if (!InFiles || !Idle.IsDue) return;
         foreach (var kept in _kept.Where(kept => !kept.IsAnswering && !kept.IsPagedOut && Idle.IsLong(kept.RestsSince)).ToArray())
         {
-            try
-            {
-                if (kept.Slot is not null) Unseat(kept);
-                Idle.PageOut(kept, kv.Drain);
-            }
-            catch (Exception error) when (error is LlamaException or LibcException or StokerException or OutOfMemoryException)
-            {
-                Console.Error.WriteLine($"A conversation at rest was given up: {error.Message}");
-                Forget(kept);
-            }
+            if (kept.Slot is null || Seats.TryLeave(kept)) Idle.PageOut(kept, kv.Drain);
         }
         Idle.Plan(_kept);
     }
 
     /// <summary>All conversations, the latest used first.</summary>
     public IEnumerable<Conversation> Kept => _kept.OrderByDescending(static kept => kept.LastUsed);
-
-    public bool HasFreeSlot => _slots.Any(static seated => seated is not { IsAnswering: true });
 
     private bool InFiles => kv.Layout is not null;
 
@@ -78,10 +65,13 @@ internal sealed class SlotTable(KvContext kv, string? folder) : IDisposable
             PrefixUse.Fork => Fork(candidates[plan.Index], plan.Cells),
             _ => New(scope),
         };
-        return Take(conversation);
+        Take(conversation);
+        // What was refused as its beginning is of no use to the next one either.
+        if (plan.Use == PrefixUse.Fork && conversation.Tokens.Count == 0 && candidates[plan.Index] is { IsAnswering: false, Session: null or { Name: null } } refused) Drop(refused);
+        return conversation;
     }
 
-    /// <summary>Puts it into a slot and marks it as answering. When that fails it is forgotten.</summary>
+    /// <summary>Puts it into a slot and marks it as answering; without its cells, where llama.cpp refuses them. When that fails it is forgotten.</summary>
     public Conversation Take(Conversation conversation)
     {
         conversation.IsAnswering = true;
@@ -89,7 +79,16 @@ internal sealed class SlotTable(KvContext kv, string? folder) : IDisposable
         conversation.LastUsed = ++_clock;
         try
         {
-            Seat(conversation);
+            try
+            {
+                Seats.Take(conversation);
+            }
+            catch (StokerException refused) when (refused.Kind == ErrorKind.Corrupt && conversation.Tokens.Count > 0)
+            {
+                Console.Error.WriteLine($"A conversation of {conversation.Tokens.Count} tokens is computed again. {refused.Message}");
+                GiveUpCells(conversation);
+                Seats.Take(conversation);
+            }
             return conversation;
         }
         catch
@@ -99,11 +98,19 @@ internal sealed class SlotTable(KvContext kv, string? folder) : IDisposable
         }
     }
 
+    // Of one in no slot; durably, or they would be refused again.
+    private void GiveUpCells(Conversation conversation)
+    {
+        conversation.State = default;
+        conversation.Cut(0);
+        OwnAgain(conversation, 0);
+    }
+
     public Conversation New(string scope)
     {
         if (Cache?.TryCreate(scope) is { } session) return Adopt(session);
         var conversation = new Conversation(scope);
-        if (InFiles) conversation.Chain = new KvChain([], KvFile.CreateUnnamed(folder!, kv.Layout!));
+        if (InFiles) conversation.Chain = new KvChain([], NewFile());
         _kept.Add(conversation);
         return conversation;
     }
@@ -127,10 +134,9 @@ internal sealed class SlotTable(KvContext kv, string? folder) : IDisposable
     /// <exception cref="StokerException">The cells do not fit this context; or OutOfSpace, Io.</exception>
     public Conversation GoOn(Conversation conversation, int[] prompt)
     {
-        var common = PrefixChoice.Common(prompt, conversation.Tokens);
         // A state in one piece is put into a slot first and cut there.
         if (!InFiles && conversation.Slot is null && conversation.Tokens.Count > 0) Take(conversation);
-        var cells = PrefixChoice.Usable(common, Describe(conversation), kv.CanTruncate);
+        var cells = PrefixChoice.Usable(PrefixChoice.Common(prompt, conversation.Tokens), Describe(conversation), kv.CanTruncate);
         if (!TryCut(conversation, cells)) TryCut(conversation, 0);
         return conversation.IsAnswering ? conversation : Take(conversation);
     }
@@ -143,9 +149,9 @@ internal sealed class SlotTable(KvContext kv, string? folder) : IDisposable
         {
             conversation.AddPoint(kv.Capture(slot));
         }
-        catch (Exception error) when (error is LlamaException or StokerException or OutOfMemoryException)
+        catch (Exception error)
         {
-            Console.Error.WriteLine($"A state to return to was not kept: {error.Message}"); // it is computed again instead
+            Console.Error.WriteLine($"A state to return to was not kept: {error}"); // it is computed again instead
         }
     }
 
@@ -163,12 +169,7 @@ internal sealed class SlotTable(KvContext kv, string? folder) : IDisposable
     }
 
     /// <summary>While nobody waits: the next empty slot is made ready for a fork of the longest conversation.</summary>
-    public void PrepareSlot()
-    {
-        var longest = _kept.Select(static kept => kept.Tokens.Count).DefaultIfEmpty().Max();
-        var empty = Array.IndexOf(_slots, null);
-        if (empty >= 0 && longest >= WorthPreparing) kv.Prepare(empty, longest);
-    }
+    public void PrepareSlot() => Seats.Prepare(_kept.Select(static kept => kept.Tokens.Count).DefaultIfEmpty().Max());
 
     /// <summary>There is no room on disk: the one without a name that was not used for longest goes, or may go from now on. False: there is none.</summary>
     public bool TryFree()
@@ -180,15 +181,42 @@ internal sealed class SlotTable(KvContext kv, string? folder) : IDisposable
     }
 
     /// <summary>Gone, with its cells.</summary>
-    public void Forget(Conversation conversation)
+    public void Forget(Conversation conversation) => Forget(conversation, Cache);
+
+    // Whoever gives one up has a reason of their own to tell.
+    private void Forget(Conversation conversation, PromptCache? cache)
     {
-        if (conversation.Slot is { } slot)
-        {
-            kv.Empty(slot);
-            Empty(slot);
-        }
         _kept.Remove(conversation);
-        conversation.CloseFiles(Cache);
+        try
+        {
+            try
+            {
+                Seats.Empty(conversation);
+            }
+            finally
+            {
+                conversation.CloseFiles(cache);
+            }
+        }
+        catch (Exception error)
+        {
+            Console.Error.WriteLine(error);
+        }
+    }
+
+    /// <summary>Lets a session go that is no conversation here.</summary>
+    public void Close(OpenSession session)
+    {
+        if (session.Name is null && Cache is { } cache) cache.Close(session);
+        else session.Dispose();
+    }
+
+    // What lies on disk of it goes too.
+    private void Drop(Conversation conversation)
+    {
+        conversation.Settle();
+        if (conversation.Session is { } session) PromptCache.Drop(session);
+        Forget(conversation, cache: null);
     }
 
     /// <summary>Cuts an idle conversation, or one in its slot between two steps. False: it cannot; it is as before.</summary>
@@ -199,7 +227,7 @@ internal sealed class SlotTable(KvContext kv, string? folder) : IDisposable
         {
             var state = conversation.StateAt(cells);
             if (state.IsEmpty) return false;
-            if (conversation.Slot is not null) Unseat(conversation);
+            if (conversation.Slot is not null) Seats.Leave(conversation);
             conversation.State = state;
         }
         else if (conversation.Slot is { } slot)
@@ -228,26 +256,6 @@ internal sealed class SlotTable(KvContext kv, string? folder) : IDisposable
         return true;
     }
 
-    /// <summary>Takes it out of its slot; its cells stay where they are, its state comes along.</summary>
-    public void Unseat(Conversation conversation)
-    {
-        var slot = conversation.Slot!.Value;
-        conversation.State = kv.Detach(slot).State;
-        Empty(slot);
-    }
-
-    /// <summary>Between two steps: brings those that answer side by side. In files a move costs milliseconds, and a gap half of the speed.</summary>
-    public void CloseGaps()
-    {
-        if (!InFiles) return;
-        while (SlotChoice.Gap([.. _slots.Select(static seated => seated is { IsAnswering: true })]) is var (from, to))
-        {
-            var moving = _slots[from]!;
-            Unseat(moving);
-            PutInto(to, moving);
-        }
-    }
-
     public void Dispose()
     {
         foreach (var kept in _kept.ToArray()) Forget(kept);
@@ -266,11 +274,18 @@ internal sealed class SlotTable(KvContext kv, string? folder) : IDisposable
             : cells == parent.Tokens.Count ? parent.Slot is { } slot ? kv.Capture(slot).State : parent.State
             : parent.StateAt(cells);
         var session = parent.Session is null ? null : Cache?.TryBranch(parent.Session, cells);
-        var chain = session?.Chain ?? parent.Chain!.Fork(cells, KvFile.CreateUnnamed(folder!, kv.Layout!), kv.Layout!);
+        var chain = session?.Chain ?? parent.Chain!.Fork(cells, NewFile(), kv.Layout!);
         var child = new Conversation(parent.Scope) { Session = session, Chain = chain, State = state };
         child.Tokens.AddRange(parent.Tokens.Take(cells));
         _kept.Add(child);
         return child;
+    }
+
+    // Without a name; what the cache keeps makes room for it all the same.
+    private KvFile NewFile()
+    {
+        var file = KvFile.CreateUnnamed(folder!, kv.Layout!);
+        return Cache?.MakeRoomFor(file) ?? file;
     }
 
     // What others read must not be overwritten: the conversation becomes a child of its own old file.
@@ -284,48 +299,14 @@ internal sealed class SlotTable(KvContext kv, string? folder) : IDisposable
             return;
         }
         if (conversation.Chain is not { } chain || (!chain.Own.IsShared && cells >= chain.FirstOwnCell)) return;
-        var child = chain.Fork(cells, KvFile.CreateUnnamed(folder!, kv.Layout!), kv.Layout!);
+        var child = chain.Fork(cells, NewFile(), kv.Layout!);
         if (conversation.Slot is { } slot) kv.Remap(slot, child);
         conversation.Chain = child;
         chain.Dispose();
     }
 
-    private void Seat(Conversation conversation)
-    {
-        var active = _slots.Select(static seated => seated is { IsAnswering: true }).ToArray();
-        if (conversation.Slot is { } own) active[own] = false;
-        var used = _slots.Select(static seated => seated?.LastUsed ?? -1).ToArray();
-        var slot = SlotChoice.Choose(active, conversation.Slot, used, staysPut: !InFiles)
-            ?? throw new StokerException(ErrorKind.Internal, "A conversation was given no slot: more answer than there are.");
-        if (conversation.Slot == slot) return;
-        if (conversation.Slot is not null) Unseat(conversation);
-        PutInto(slot, conversation);
-    }
-
-    private void PutInto(int slot, Conversation conversation)
-    {
-        if (_slots[slot] is { } seated) MakeWay(seated);
-        kv.Attach(slot, conversation.Chain, conversation.Tokens.Count, conversation.State);
-        _slots[slot] = conversation;
-        conversation.Slot = slot;
-        conversation.State = default;
-    }
-
-    // Cells in memory would have to be copied: they are computed again instead.
-    private void MakeWay(Conversation seated)
-    {
-        if (InFiles) Unseat(seated);
-        else ForgetIdle(seated);
-    }
-
     private void ForgetIdle(Conversation kept)
     {
         if (!kept.IsAnswering) Forget(kept);
-    }
-
-    private void Empty(int slot)
-    {
-        if (_slots[slot] is { } seated) seated.Slot = null;
-        _slots[slot] = null;
     }
 }

@@ -17,11 +17,11 @@ public sealed class KvContext : IDisposable
 
     private readonly KvSlots _slots;
 
-    private KvContext(LlamaContext context, KvSlots slots, KvOptions options)
+    private KvContext(LlamaContext context, KvSlots ways, int slots)
     {
         Context = context;
-        _slots = slots;
-        Slots = options.Slots;
+        _slots = ways;
+        Slots = slots;
         ContextTokensPerSlot = context.SequenceTokens;
         CanTruncate = !context.Model.IsHybrid && !context.Model.IsRecurrent;
     }
@@ -60,8 +60,11 @@ public sealed class KvContext : IDisposable
             if (options.Mode == KvMode.Ssd) throw new StokerException(ErrorKind.Unsupported, $"KV cannot be kept in files: {reason}. Use --kv auto or ram.");
         }
         var context = LlamaContext.Create(library, model, ContextShape.InMemory(options));
-        return new KvContext(context, new RamSlots(context, options), options) { Reason = reason };
+        return new KvContext(context, new RamSlots(context, options), options.Slots) { Reason = reason };
     }
+
+    /// <summary>The same context with something around the ways into its slots; whoever disposes of one disposes of both.</summary>
+    internal KvContext With(Func<KvSlots, KvSlots> around) => new(Context, around(_slots), Slots) { Reason = Reason };
 
     /// <summary>Puts a conversation into an empty slot.</summary>
     /// <param name="chain">Its files, which stay the caller's and must outlive the stay in the slot; null: none (its cells are lost with the slot's).</param>
@@ -187,7 +190,7 @@ public sealed class KvContext : IDisposable
         if (reason is null && KvShape.TryOf(memory.Tensors, context.SequenceTokens, SlotMemory.PageBytes, options.KeyType, options.ValueType, out var shape, out reason))
         {
             reason = SelfCheck.WhyNot(context, memory, shape, options.Slots);
-            if (reason is null) return new KvContext(context, new SsdSlots(context, memory, shape, options.Slots, options.WindowTokens), options);
+            if (reason is null) return new KvContext(context, new SsdSlots(context, memory, shape, options.Slots, options.WindowTokens), options.Slots);
         }
         context.Dispose();
         return null;

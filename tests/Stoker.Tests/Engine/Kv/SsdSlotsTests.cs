@@ -108,6 +108,27 @@ public sealed class SsdSlotsTests : IDisposable
         Assert.Equal(plain.Decode(1, conversation: 1, tokens: 20), ofChild);
     }
 
+    [Fact]
+    public void Remap_OwnFileBeginsEarlierNow_ItsHolesGetBlocksBeforeTheyAreWritten()
+    {
+        using var rig = new KvRig("tiny", Options(KvMode.Ssd, KvType.F16));
+        using var parent = rig.NewChain(_folder.Path);
+        rig.Kv.Attach(0, parent, 0, ReadOnlyMemory<byte>.Empty);
+        rig.Decode(0, conversation: 1, tokens: 600);
+        using var child = parent.Fork(600, KvFile.CreateUnnamed(_folder.Path, rig.Kv.Layout!), rig.Kv.Layout!);
+        rig.Kv.Attach(1, child, 600, ReadOnlyMemory<byte>.Empty);
+        rig.Decode(1, conversation: 1, tokens: 40);
+
+        Assert.True(rig.Kv.Truncate(1, 201));
+        using var edited = ChainCut.Back(child, rig.Kv.Layout!, 201, () => throw new InvalidOperationException("Its own file is nobody else's."));
+        rig.Kv.Remap(1, edited);
+        var before = Allocated(edited.Own);
+        rig.Kv.Reserve(1, 500);
+        // But for a page or two of each region, which it had.
+        var pages = rig.Kv.Layout!.Regions.Count * 2L * rig.Kv.Layout.PageSizeBytes;
+        Assert.InRange(Allocated(edited.Own) - before, (rig.Kv.Layout.CellBytes * (500 - 201)) - pages, long.MaxValue);
+    }
+
     [Theory]
     [InlineData("tiny")]
     [InlineData("gemma3t")]

@@ -1,0 +1,79 @@
+using Stoker.Core.Errors;
+using Stoker.Engine.Protocol;
+using Stoker.Tests.Supply;
+
+namespace Stoker.Tests.Engine.Decoding;
+
+/// <summary>Conversations on a small real file system that is full.</summary>
+public sealed class SmallDiskTests
+{
+    private static readonly GenerationRequest First = new()
+    {
+        Messages = [new ChatMessage("user", "The first message of a conversation that is worth keeping.")], ChatTemplate = "chatml", Session = "s", Append = true,
+    };
+
+    [Theory]
+    [InlineData("tiny")]
+    [InlineData("lfm2t")]
+    public void EditOfASession_ThatCannotBeMovedBack_LeavesItAsItWas(string shape)
+    {
+        using var disk = Mount(8);
+        using var folder = new TempFolder();
+        using var rig = new LoopRig(shape, Path.Combine(disk.Path, "sessions"));
+        using var whole = new LoopRig(shape, folder.Path);
+        whole.Say(First);
+        rig.Say(First);
+        var kept = rig.Store.Read("s");
+        var filler = Fill(disk);
+        var edited = First with { Append = false, Messages = [new ChatMessage("user", "The first message was another one.")] };
+        Assert.Equal(ErrorKind.OutOfSpace, rig.Say(edited).Failure?.Kind);
+
+        File.Delete(filler);
+        Assert.Equal(kept.Tokens, rig.Store.Read("s").Tokens);
+        var second = First with { Messages = [new ChatMessage("user", "And the second one.")] };
+        var (expected, got) = (whole.Say(second), rig.Say(second));
+        Assert.Null(got.Failure);
+        Assert.InRange(got.Usage!.CachedTokens, 60, kept.Tokens.Count);
+        Assert.Equal(expected.Usage!.CachedTokens, got.Usage.CachedTokens);
+        Assert.Equal(expected.Hashes, got.Hashes);
+        Assert.Equal(4, rig.Store.Read("s").Messages.Count);
+    }
+
+    [Fact]
+    public async Task DiskFullBeforeAConversationBegins_WhatTheCacheKeepsMakesRoom()
+    {
+        using var disk = Mount(8);
+        using (var before = new LoopRig("tiny", Path.Combine(disk.Path, "sessions"))) before.Say("A conversation of another time.", tokens: 200);
+        using var rig = new LoopRig("tiny", Path.Combine(disk.Path, "sessions"));
+        rig.Say("A conversation that is open still.", tokens: 200);
+        await rig.SettleAsync(); // or what is trimmed now goes to the filler
+        var filler = Fill(disk);
+        // 3 KiB a token, 256 tokens at once: what two have makes room for this one, and for no more.
+        Assert.Null(rig.Say("The third begins with words of its own.", tokens: 150).Failure);
+        Assert.Equal(ErrorKind.OutOfSpace, rig.Say("And this will not fit.", tokens: 700).Failure?.Kind);
+
+        File.Delete(filler);
+        Assert.Null(rig.Say("There is room again.", tokens: 100).Failure);
+    }
+
+    private static string Fill(TinyDisk disk)
+    {
+        var path = Path.Combine(disk.Path, "filler");
+        using var file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.Write);
+        try
+        {
+            for (var at = 0L; ; at += 4096) RandomAccess.Write(file, new byte[4096], at);
+        }
+        catch (IOException)
+        {
+            return path;
+        }
+    }
+
+    private static TinyDisk Mount(int megabytes)
+    {
+        var disk = TinyDisk.TryMount(megabytes);
+        if (disk is null) Assert.Skip("SKIPPED: a small file system cannot be mounted here (that needs root).");
+        return disk;
+    }
+}
