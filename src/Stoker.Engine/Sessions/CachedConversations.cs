@@ -42,6 +42,12 @@ public static class CachedConversations
         }
     });
 
+    /// <summary>Removes those of some scopes that nobody holds, for when nobody can ask for them any more.</summary>
+    /// <returns>How many.</returns>
+    /// <exception cref="StokerException">Io.</exception>
+    public static int RemoveCached(this SessionStore store, Func<string, bool> isOf) => SessionErrors.OnDisk("Removing conversations of the prompt cache", store.CacheRoot, () =>
+        store.CacheFolders().ToList().Count(folder => folder.TryReadLabel() is { Name: null } label && isOf(label.Scope) && store.TryEvict(folder.Id)));
+
     private static long OwnBytes(SessionFolder folder)
     {
         try

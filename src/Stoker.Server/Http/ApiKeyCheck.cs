@@ -35,5 +35,8 @@ public sealed class ApiKeyCheck
     /// <summary>A word for a key that tells nothing of it, not even to who guesses: the first half of its HMAC-SHA-256 under a secret of this home.</summary>
     public static string ScopeOf(string key, ReadOnlySpan<byte> secret) => Convert.ToHexStringLower(HMACSHA256.HashData(secret, Encoding.UTF8.GetBytes(key)).AsSpan(0, 16));
 
+    /// <summary>It is one that <see cref="ScopeOf"/> gives.</summary>
+    public static bool IsScopeOfKey(string scope) => scope.Length == 32 && scope.All(char.IsAsciiHexDigitLower);
+
     private static byte[] Sum(string key) => SHA256.HashData(Encoding.UTF8.GetBytes(key));
 }
