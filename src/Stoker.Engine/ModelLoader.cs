@@ -6,6 +6,7 @@ using Stoker.Core.Formats.Gguf;
 using Stoker.Core.Models;
 using Stoker.Core.Progress;
 using Stoker.Engine.Chat;
+using Stoker.Engine.Kv;
 using Stoker.Engine.Protocol;
 using Stoker.Engine.Runners;
 using Stoker.Native.Libc;
@@ -45,6 +46,7 @@ public sealed class ModelLoader(IModelSource source, RunnerPool pool, MemoryLedg
         {
             var identity = FileIdentity.Of(files.WeightPaths);
             if (pool.Current is { } current && current.Serves(manifest, options, context.Load) && current.Identity == identity) return current;
+            KvFolder.Check(options.Kv ?? KvMode.Auto, pool.Options.SessionsFolder); // before what is loaded has to go for it
             pool.BeginLoad(manifest, options);
             var model = await AcceptAsync(manifest, files, progress, cancellationToken);
 

@@ -40,6 +40,8 @@ public sealed record ModelShape(
         ["lfm2-8b"] = new(
             "lfm2moe", 24, 2048, 32, [0, 0, 8, 0, 0, 0, 8, 0, 0, 0, 8, 0, 0, 0, 8, 0, 0, 0, 8, 0, 0, 8, 0, 0], 64, 7168, 65_536, true, new(32, 4, 1792, 2)),
         ["tiny"] = new("qwen2", 6, 256, 4, [2], 64, 512, 4096, true),
+        // A head's row is 24 bytes: those of 256 cells do not fill whole pages.
+        ["narrowt"] = new("qwen2", 2, 96, 8, [1], 12, 192, 4096, true),
         // Sliding window of 512 tokens, every sixth layer full.
         ["gemma3t"] = new("gemma3", 12, 256, 4, [2], 64, 512, 4096, true),
         // Short convolutions with attention in some layers.

@@ -43,10 +43,11 @@ public sealed class RunnerModel : IDisposable
     /// <param name="command">What to load.</param>
     /// <param name="progress">Told of 0 to 1.</param>
     /// <param name="newSeed">For requests without a seed.</param>
-    /// <exception cref="StokerException">Corrupt, Unsupported or OutOfMemory, with llama.cpp's own words.</exception>
+    /// <exception cref="StokerException">Corrupt, Unsupported or OutOfMemory, with llama.cpp's own words; Unsupported before anything is read: files were asked for and their folder is of no use.</exception>
     public static RunnerModel Load(LlamaLibrary library, LoadCommand command, Action<float>? progress, Func<uint> newSeed, CancellationToken cancellationToken)
     {
         var watch = Stopwatch.StartNew();
+        if (!command.VocabularyOnly) KvFolder.Check(command.Kv, command.SessionsFolder);
         LlamaModel? model = null;
         KvContext? kv = null;
         try

@@ -178,7 +178,8 @@ public sealed class KvContext : IDisposable
         LlamaContext context;
         try
         {
-            context = LlamaContext.Create(library, model, ContextShape.InFiles(options));
+            var asked = ContextShape.InFiles(options);
+            context = LlamaContext.Create(library, model, options.Fault?.Asked?.Invoke(asked) ?? asked);
         }
         catch (LlamaException error)
         {
@@ -189,6 +190,7 @@ public sealed class KvContext : IDisposable
         reason = memory.Problem;
         if (reason is null && KvShape.TryOf(memory.Tensors, context.SequenceTokens, SlotMemory.PageBytes, options.KeyType, options.ValueType, out var shape, out reason))
         {
+            shape = options.Fault?.Found?.Invoke(shape) ?? shape;
             reason = SelfCheck.WhyNot(context, memory, shape, options.Slots);
             if (reason is null) return new KvContext(context, new SsdSlots(context, memory, shape, options.Slots, options.WindowTokens), options.Slots);
         }

@@ -34,4 +34,12 @@ public sealed record KvOptions
     /// others are left to the page cache, which the kernel takes first when memory is short, and mapped again for the next one.
     /// </summary>
     public int? WindowTokens { get; init; }
+
+    /// <summary>For tests of the checks that a context in files must pass; null: nothing is changed.</summary>
+    internal KvFault? Fault { get; init; }
 }
+
+/// <summary>What a test spoils while a context in files is made.</summary>
+/// <param name="Asked">What is asked of llama.cpp.</param>
+/// <param name="Found">What the caches are taken for.</param>
+internal sealed record KvFault(Func<ContextOptions, ContextOptions>? Asked = null, Func<KvShape, KvShape>? Found = null);

@@ -51,15 +51,22 @@ internal static unsafe class BufferHook
         const nuint size = 256;
         var buffer = (BufferNative*)LlamaNative.ggml_backend_buft_alloc_buffer((nint)type, size);
         if (buffer == null) throw new LlamaException(LlamaFailure.Context, "llama.cpp makes no buffer of 256 bytes.");
-        var alignedContext = (buffer->Context + 31) & ~31;
-        var fits = sizeof(BufferTypeNative) == 64 && sizeof(BufferInterface) == 88 && sizeof(BufferNative) == 120
-            && buffer->Type == (nint)type && buffer->Size == size && buffer->Usage == 0
-            && LlamaNative.ggml_backend_buffer_get_base((nint)buffer) == alignedContext
-            && buffer->Interface is { FreeBuffer: not 0, GetBase: not 0, SetTensor: not 0, GetTensor: not 0, Clear: not 0 };
+        var fits = IsAsKnown(*buffer, (nint)type, size, LlamaNative.ggml_backend_buffer_get_base((nint)buffer));
         if (fits) _stock = buffer->Interface;
         LlamaNative.ggml_backend_buffer_free((nint)buffer);
         if (!fits) throw new LlamaException(LlamaFailure.Context, "ggml's buffers are not laid out as in the known release.");
         _stockKnown = true;
+    }
+
+    /// <summary>Whether a buffer that the library made has everything where it is known to be. Pure.</summary>
+    /// <param name="address">Of its memory, as the library says.</param>
+    internal static bool IsAsKnown(in BufferNative buffer, nint type, nuint size, nint address)
+    {
+        var alignedContext = (buffer.Context + 31) & ~31;
+        return sizeof(BufferTypeNative) == 64 && sizeof(BufferInterface) == 88 && sizeof(BufferNative) == 120
+            && buffer.Type == type && buffer.Size == size && buffer.Usage == 0
+            && address == alignedContext
+            && buffer.Interface is { FreeBuffer: not 0, GetBase: not 0, SetTensor: not 0, GetTensor: not 0, Clear: not 0 };
     }
 
     // None of the functions below may let an exception out: they are called from C++.

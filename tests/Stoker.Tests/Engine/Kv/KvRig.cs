@@ -18,14 +18,14 @@ internal sealed class KvRig : IDisposable
     private readonly LlamaBatch _batch;
     private readonly int _chunk;
 
-    public KvRig(string shape, KvOptions options)
-        : this(options, shape == "trained" ? TestModels.Trained : TestModels.OfShapeOnce(shape))
+    public KvRig(string shape, KvOptions options, bool? repack = false)
+        : this(options, shape == "trained" ? TestModels.Trained : TestModels.OfShapeOnce(shape), repack)
     {
     }
 
-    public KvRig(KvOptions options, string modelPath)
+    public KvRig(KvOptions options, string modelPath, bool? repack = false)
     {
-        _model = LlamaModel.Load(LoadedLlama.Library, [modelPath], new ModelLoadOptions { Repack = false }, null, CancellationToken.None);
+        _model = LlamaModel.Load(LoadedLlama.Library, [modelPath], new ModelLoadOptions { Repack = repack }, null, CancellationToken.None);
         try
         {
             Kv = KvContext.Create(LoadedLlama.Library, _model, options);
@@ -54,7 +54,14 @@ internal sealed class KvRig : IDisposable
     }
 
     /// <summary>Decodes the next tokens of several conversations in one call, in slot order; gives the hashes of their last tokens.</summary>
-    public IReadOnlyList<string> Decode(IReadOnlyList<(int Slot, int Conversation)> who, int tokens = 1)
+    public IReadOnlyList<string> Decode(IReadOnlyList<(int Slot, int Conversation)> who, int tokens = 1) =>
+        [.. DecodeLast(who, tokens).Select(index => Hash(Kv.Context.Logits(index)))];
+
+    /// <summary>The same; gives the rows themselves.</summary>
+    public IReadOnlyList<float[]> Rows(IReadOnlyList<(int Slot, int Conversation)> who, int tokens = 1) =>
+        [.. DecodeLast(who, tokens).Select(index => Kv.Context.Logits(index).ToArray())];
+
+    private List<int> DecodeLast(IReadOnlyList<(int Slot, int Conversation)> who, int tokens)
     {
         _batch.Clear();
         var last = new List<int>();
@@ -66,7 +73,7 @@ internal sealed class KvRig : IDisposable
             last.Add(_batch.Count - 1);
         }
         Assert.Equal(DecodeResult.Done, Kv.Context.Decode(_batch));
-        return [.. last.Select(index => Hash(Kv.Context.Logits(index)))];
+        return last;
     }
 
     public void Dispose()

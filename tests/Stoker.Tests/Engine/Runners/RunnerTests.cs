@@ -304,6 +304,33 @@ public sealed class RunnerTests : IDisposable
         File.Delete(path);
     }
 
+    [Theory]
+    [InlineData(KvMode.Ssd, ErrorKind.Unsupported, "not writable")]
+    [InlineData(KvMode.Auto, ErrorKind.Corrupt, "x.gguf")] // cells would lie in memory, and the model is looked at
+    public async Task FolderThatIsNone_AndABrokenModel_TheFolderIsToldFirst(KvMode mode, ErrorKind kind, string word)
+    {
+        var (path, sessions) = (_folder.File("x.gguf"), _folder.File("sessions"));
+        await File.WriteAllTextAsync(path, "GGUF but no more", _cancellation);
+        await File.WriteAllTextAsync(sessions, "no folder", _cancellation);
+        await using var runner = await StartAsync();
+        var error = await Assert.ThrowsAsync<StokerException>(() => runner.LoadAsync(new LoadCommand { Paths = [path], Kv = mode, SessionsFolder = sessions }, null, _cancellation));
+        Assert.Equal(kind, error.Kind);
+        Assert.Contains(word, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task FolderThatIsNone_KvAuto_AnswersFromMemoryAndSaysWhy()
+    {
+        var sessions = _folder.File("sessions");
+        await File.WriteAllTextAsync(sessions, "no folder", _cancellation);
+        await using var runner = await StartAsync();
+        var report = await runner.LoadAsync(new LoadCommand { Paths = [TestModels.Tiny], ContextTokens = 512, Threads = 1, SessionsFolder = sessions, PromptCacheBytes = 1 << 20 }, null, _cancellation);
+        Assert.Equal(KvMode.Ram, report.KvMode);
+        Assert.Contains("not writable", report.KvReason, StringComparison.Ordinal);
+        Assert.Equal(8, Assert.IsType<GenerationFinished>((await AllAsync(runner, Request()))[^1]).Usage.GeneratedTokens);
+        Assert.Equal(ErrorKind.Io, (await FailureAsync(runner, Request() with { Text = null, Messages = [new ChatMessage("user", "Hello")], Session = "a" })).Kind);
+    }
+
     [Fact]
     public async Task WrongLibraryFolder_SaysWhereItLooked()
     {
