@@ -48,6 +48,10 @@ internal sealed class Actor(SessionStore store, Random random, TextWriter output
         Remove("a");
         Edit("b");
         Look("d");
+        ForkBeyondTheSnapshot("d", "e");
+        Grow("d", 80); // begins where the child goes on reading
+        Look("e");
+        NameACachedOne("f");
     }
 
     internal void CreateAndGrow(string name)
@@ -84,6 +88,32 @@ internal sealed class Actor(SessionStore store, Random random, TextWriter output
         // Both go on; what they share stays as it was.
         Extend(child, random.Next(1, 100));
         Extend(session, random.Next(1, 100));
+    }
+
+    // What is decoded in the parent after its last snapshot is the child's alone, should it end now.
+    private void ForkBeyondTheSnapshot(string name, string other)
+    {
+        using var session = Open(name);
+        var tokens = session.Snapshot.Tokens.Concat(Enumerable.Range(0, 90).Select(_ => random.Next())).ToArray();
+        Canary.Decode(session, session.Snapshot.Cells, tokens);
+        Say(other, Canary.Hash(tokens));
+        using var child = session.Fork(other, Canary.Snapshot(tokens));
+        Done();
+    }
+
+    private void NameACachedOne(string name)
+    {
+        var tokens = Enumerable.Range(0, 60).Select(_ => random.Next()).ToArray();
+        string id;
+        using (var session = store.Create(null, "", Canary.Identity, Canary.Layout))
+        {
+            id = session.Id;
+            Canary.Decode(session, 0, tokens);
+            session.Save(Canary.Snapshot(tokens));
+        }
+        Say(name, Canary.Hash(tokens));
+        store.Rename(id, name);
+        Done();
     }
 
     private void Rename(string name, string other)

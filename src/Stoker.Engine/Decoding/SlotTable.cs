@@ -38,6 +38,7 @@ internal sealed class SlotTable(KvContext kv, string? folder) : IDisposable
     public void PageOutIdle()
     {
         if (!InFiles || !Idle.IsDue) return;
+        LetGo();
         foreach (var kept in _kept.Where(kept => !kept.IsAnswering && !kept.IsPagedOut && Idle.IsLong(kept.RestsSince)).ToArray())
         {
             if (kept.Slot is null || Seats.TryLeave(kept)) Idle.PageOut(kept, kv.Drain);
@@ -161,11 +162,17 @@ internal sealed class SlotTable(KvContext kv, string? folder) : IDisposable
         conversation.IsAnswering = false;
         conversation.LastUsed = ++_clock;
         conversation.RestsSince = Idle.Now;
+        LetGo();
+        if (InFiles) Idle.Plan(_kept);
+    }
+
+    // One that is being saved would be waited for: it goes the next time.
+    private void LetGo()
+    {
         var room = new KeptRoom(MostKept, Math.Min(MostKeptBytes, Cache?.QuotaBytes ?? long.MaxValue), MostHeapBytes);
         var kept = Kept.ToArray();
-        foreach (var leaver in room.Leavers([.. kept.Select(one => (one.Tokens.Count * (kv.Layout?.CellBytes ?? 0), one.HeapBytes))])) ForgetIdle(kept[leaver]);
+        foreach (var leaver in room.Leavers([.. kept.Select(one => (one.Tokens.Count * (kv.Layout?.CellBytes ?? 0), one.HeapBytes))]).Where(leaver => kept[leaver].Saving.IsCompleted)) ForgetIdle(kept[leaver]);
         foreach (var empty in kept.Where(static one => one.Tokens.Count == 0)) ForgetIdle(empty);
-        if (InFiles) Idle.Plan(_kept);
     }
 
     /// <summary>While nobody waits: the next empty slot is made ready for a fork of the longest conversation.</summary>
@@ -274,7 +281,7 @@ internal sealed class SlotTable(KvContext kv, string? folder) : IDisposable
             : cells == parent.Tokens.Count ? parent.Slot is { } slot ? kv.Capture(slot).State : parent.State
             : parent.StateAt(cells);
         var session = parent.Session is null ? null : Cache?.TryBranch(parent.Session, cells);
-        var chain = session?.Chain ?? parent.Chain!.Fork(cells, NewFile(), kv.Layout!);
+        var chain = session?.Chain ?? ChainCut.Fork(parent.Chain!, kv.Layout!, cells, NewFile);
         var child = new Conversation(parent.Scope) { Session = session, Chain = chain, State = state };
         child.Tokens.AddRange(parent.Tokens.Take(cells));
         _kept.Add(child);
@@ -299,7 +306,7 @@ internal sealed class SlotTable(KvContext kv, string? folder) : IDisposable
             return;
         }
         if (conversation.Chain is not { } chain || (!chain.Own.IsShared && cells >= chain.FirstOwnCell)) return;
-        var child = chain.Fork(cells, NewFile(), kv.Layout!);
+        var child = ChainCut.Fork(chain, kv.Layout!, cells, NewFile);
         if (conversation.Slot is { } slot) kv.Remap(slot, child);
         conversation.Chain = child;
         chain.Dispose();

@@ -34,28 +34,29 @@ public static class ChainCells
     /// <summary>Hands out the rows of cells, region after region, in pieces.</summary>
     internal static void ForEachPiece(KvChain chain, KvLayout layout, int fromCell, int toCell, byte[] buffer, Action<KvRegion, long, ReadOnlyMemory<byte>> take)
     {
+        foreach (var region in layout.Regions) ForEachPiece(chain, layout, region, (long)fromCell * region.RowBytes, toCell, buffer, take);
+    }
+
+    /// <summary>Writes cells of a chain into a file that is to stand for its segments up to there: from the begin of the page of the first one on, as <see cref="KvChain"/> has it.</summary>
+    internal static void CopyTo(KvChain chain, KvLayout layout, int fromCell, int toCell, KvFile target)
+    {
+        target.Reserve(layout, fromCell, toCell);
+        var buffer = new byte[PieceBytes];
         foreach (var region in layout.Regions)
         {
-            var end = (long)toCell * region.RowBytes;
-            for (var place = (long)fromCell * region.RowBytes; place < end;)
-            {
-                var length = (int)Math.Min(buffer.Length, end - place);
-                Read(chain, layout, region, place, buffer.AsSpan(0, length));
-                take(region, place, buffer.AsMemory(0, length));
-                place += length;
-            }
+            ForEachPiece(chain, layout, region, layout.WholePageBytes(region, fromCell), toCell, buffer, (_, place, bytes) => RandomAccess.Write(target.Handle, bytes.Span, region.FileOffset + place));
         }
     }
 
-    /// <summary>Writes the first cells of a chain into a file of their own.</summary>
-    internal static void CopyTo(KvChain chain, KvLayout layout, int cells, KvFile target, CancellationToken cancellationToken)
+    private static void ForEachPiece(KvChain chain, KvLayout layout, KvRegion region, long place, int toCell, byte[] buffer, Action<KvRegion, long, ReadOnlyMemory<byte>> take)
     {
-        target.Reserve(layout, 0, cells);
-        ForEachPiece(chain, layout, 0, cells, new byte[PieceBytes], (region, place, bytes) =>
+        for (var end = (long)toCell * region.RowBytes; place < end;)
         {
-            cancellationToken.ThrowIfCancellationRequested();
-            RandomAccess.Write(target.Handle, bytes.Span, region.FileOffset + place);
-        });
+            var length = (int)Math.Min(buffer.Length, end - place);
+            Read(chain, layout, region, place, buffer.AsSpan(0, length));
+            take(region, place, buffer.AsMemory(0, length));
+            place += length;
+        }
     }
 
     // Whole pages below a segment's end belong to it; see KvChain.

@@ -23,6 +23,9 @@ public sealed class KvChain : IDisposable
     /// <summary>The first cell that may be written: those before it are shared.</summary>
     public int FirstOwnCell => Shared.Count == 0 ? 0 : Shared[^1].EndCell;
 
+    /// <summary>Names of its files in their folder.</summary>
+    internal IReadOnlySet<string> FileNames => Shared.Select(static segment => Path.GetFileName(segment.File.Name)).Append(Path.GetFileName(Own.Name)).ToHashSet();
+
     /// <summary>A chain whose first cells are this one's. It shares the files, and copies at most one page a region.</summary>
     /// <param name="cells">How many; they must not be overwritten in this chain while the child lives.</param>
     /// <param name="own">The child's empty file; its reference is the child's from now on.</param>

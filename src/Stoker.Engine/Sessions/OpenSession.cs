@@ -5,15 +5,16 @@ namespace Stoker.Engine.Sessions;
 
 /// <summary>
 /// A session that this process holds (its folder's lock) until it disposes of it. What it was when last saved survives a kill of
-/// the process at any moment, and with <see cref="SessionStoreOptions.Sync"/> the loss of power. Thread-safe: calls exclude each
-/// other. A save may run beside the decoding that appends cells, never beside one that overwrites any.
+/// the process at any moment, and with <see cref="SessionStoreOptions.Sync"/> the loss of power, if it has a name. Thread-safe: calls
+/// exclude each other, but for <see cref="Branch"/>. A save may run beside the decoding that appends cells, never beside one that
+/// overwrites any.
 /// </summary>
 public sealed class OpenSession : IDisposable
 {
     private readonly Lock _gate = new();
     private readonly SessionStore _store;
     private readonly FileLock _lock;
-    private SessionRecord? _record;
+    private volatile SessionRecord? _record;
     private (IReadOnlyList<uint> Sums, int Cells) _inherited = ([], 0);
     private bool _disposed;
 
@@ -104,17 +105,20 @@ public sealed class OpenSession : IDisposable
 
     /// <summary>
     /// One of the prompt cache that begins like this one; it shares the cells. Held by the caller, and nothing until it is saved: a
-    /// kill before that leaves an empty folder.
+    /// kill before that leaves an empty folder. Waits for no <see cref="Save"/>; never beside <see cref="MoveBack"/>, another branch,
+    /// or the end of this one, which all belong to whoever decodes.
     /// </summary>
     /// <param name="cells">Cells that it begins with; they must have been written.</param>
     /// <exception cref="StokerException">OutOfSpace, Io.</exception>
     public OpenSession Branch(int cells)
     {
-        lock (_gate)
-        {
-            ObjectDisposedException.ThrowIf(_disposed, this);
-            return _store.BranchOf(this, cells);
-        }
+        // No gate: the decode thread would wait for a save's reading and syncing. What a branch takes is the files of the chain, which
+        // a save reads and never replaces, and the sums of whole blocks below the cut, which are the same in the record before a save
+        // and after it. What it relies on, that its cells stay as they are, holds from the first link on: a file with two names is
+        // never overwritten, and only MoveBack, on the caller's thread, leads below what was written. Cells that were written and
+        // not yet saved are safe too: after a kill, whoever opens this one leaves its shared file (LeaveShared).
+        ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed), this);
+        return _store.BranchOf(this, cells);
     }
 
     /// <summary>Reads the cells that may have suffered and compares them with their sums: gigabytes, perhaps. Before anything else is done with it.</summary>
@@ -140,6 +144,7 @@ public sealed class OpenSession : IDisposable
             MarkVerified(fromDisk: record.Head.BootId != OpenMark.ThisBoot);
             Doubt = null;
             OpenMark.Write(_lock.File, record.Head.Cells);
+            LeaveShared();
         });
     }
 
@@ -197,6 +202,10 @@ public sealed class OpenSession : IDisposable
 
     internal string Shown => Name ?? Id;
 
+    // Of what the prompt cache loses to a power cut, nobody was promised anything: its snapshots say that no cell is known to be on
+    // the disk, and after another start of the machine all of them are compared with their sums.
+    private bool IsDurable => _store.Options.Sync && Name is not null;
+
     /// <summary>Puts files and last snapshot in place; part of opening.</summary>
     internal void Begin(KvChain? chain, SessionRecord? record, int? doubt = null)
     {
@@ -210,8 +219,17 @@ public sealed class OpenSession : IDisposable
     internal void Inherit(SessionRecord? parent, int cells) =>
         _inherited = parent is null ? ([], 0) : (parent.Sums, Math.Min(parent.Head.Cells, cells) / CellSums.BlockCells * CellSums.BlockCells);
 
-    /// <summary>The first snapshot of a fork, with the sums that its parent knows.</summary>
-    internal void SaveFork(SessionSnapshot snapshot, SessionRecord? parent) => Write(snapshot, parent);
+    /// <summary>The first snapshot of a fork, with the sums that its parent knows; what is on the disk of its parent's files says nothing of its own.</summary>
+    internal void SaveFork(SessionSnapshot snapshot, SessionRecord? parent) => Write(snapshot, parent is null ? null : parent with { Head = parent.Head with { SyncedCells = 0 } });
+
+    /// <summary>
+    /// For when it was opened. Who shares its own file may read further there than this one was saved, since a kill or a failed answer
+    /// took this one back: it goes on in another file, before anything is appended.
+    /// </summary>
+    internal void LeaveShared()
+    {
+        if (Doubt is null && Chain is { Own.IsShared: true }) MoveBack(Snapshot.Cells);
+    }
 
     /// <summary>Its folder was renamed, with all that is open in it.</summary>
     internal void TakeNewPlace()
@@ -234,7 +252,7 @@ public sealed class OpenSession : IDisposable
     {
         if (_record is not { } record) return;
         _record = record with { Head = record.Head with { BootId = OpenMark.ThisBoot, SyncedCells = fromDisk ? record.Head.Cells : record.Head.SyncedCells } };
-        Folder.Replace(Folder.Snapshot, stream => SnapshotFile.Write(stream, _record), _store.Options.Sync);
+        Folder.Replace(Folder.Snapshot, stream => SnapshotFile.Write(stream, _record), IsDurable);
     }
 
     private bool CutBack(KvChain old, KvLayout layout, int cells, ReadOnlyMemory<byte> state)
@@ -277,46 +295,49 @@ public sealed class OpenSession : IDisposable
     private void Write(SessionSnapshot snapshot, SessionRecord? known) => SessionErrors.OnDisk($"Session {Shown}", Folder.Path, () =>
     {
         uint[] sums = Layout is null ? [] : CellSums.Update(Chain!, Layout, known?.Sums ?? _inherited.Sums, known?.Head.Cells ?? _inherited.Cells, snapshot.Cells);
-        if (_store.Options.Sync && Chain is not null)
+        if (IsDurable && Chain is not null)
         {
             foreach (var segment in Chain.Shared) Files.SyncContent(segment.File.Handle, segment.File.Name);
             Files.SyncContent(Chain.Own.Handle, Chain.Own.Name);
         }
         var record = new SessionRecord(HeadOf(snapshot, known), snapshot, sums);
-        Folder.Replace(Folder.Snapshot, stream => SnapshotFile.Write(stream, record), _store.Options.Sync);
+        Folder.Replace(Folder.Snapshot, stream => SnapshotFile.Write(stream, record), IsDurable);
         _record = record;
     });
 
-    private SnapshotHead HeadOf(SessionSnapshot snapshot, SessionRecord? known) => new()
+    private SnapshotHead HeadOf(SessionSnapshot snapshot, SessionRecord? known)
     {
-        Identity = Identity,
-        Cells = snapshot.Cells,
-        Messages = snapshot.Messages.Count,
-        Points = [.. snapshot.Points.Select(static point => new PointSize(point.Cells, point.State.Length))],
-        Rows = Layout?.Regions.Select(static region => new RegionRow(region.Name, region.RowBytes)).ToList(),
-        PageSizeBytes = Layout?.PageSizeBytes ?? 0,
-        Shared = Chain?.Shared.Select(static segment => new ChainFile(Path.GetFileName(segment.File.Name), segment.EndCell)).ToList() ?? [],
-        Own = Chain is null ? null : Path.GetFileName(Chain.Own.Name),
-        SyncedCells = _store.Options.Sync ? snapshot.Cells : Math.Min(snapshot.Cells, known?.Head.SyncedCells ?? 0),
-        BootId = OpenMark.ThisBoot,
-        SavedAt = _store.Time.GetUtcNow(),
-    };
+        IReadOnlyList<ChainFile> shared = Chain?.Shared.Select(static segment => new ChainFile(Path.GetFileName(segment.File.Name), segment.EndCell)).ToList() ?? [];
+        var own = Chain is null ? null : Path.GetFileName(Chain.Own.Name);
+        // A file that begins elsewhere now has copies of cells that were on the disk.
+        var synced = known is not null && known.Head.Own == own && known.Head.Shared.SequenceEqual(shared) ? known.Head.SyncedCells : 0;
+        return new SnapshotHead
+        {
+            Identity = Identity,
+            Cells = snapshot.Cells,
+            Messages = snapshot.Messages.Count,
+            Points = [.. snapshot.Points.Select(static point => new PointSize(point.Cells, point.State.Length))],
+            Rows = Layout?.Regions.Select(static region => new RegionRow(region.Name, region.RowBytes)).ToList(),
+            PageSizeBytes = Layout?.PageSizeBytes ?? 0,
+            Shared = shared,
+            Own = own,
+            SyncedCells = IsDurable ? snapshot.Cells : Math.Min(snapshot.Cells, synced),
+            BootId = OpenMark.ThisBoot,
+            SavedAt = _store.Time.GetUtcNow(),
+        };
+    }
 
     private void RemoveOrphans()
     {
         // A file that this snapshot no longer names; one that cannot be removed is tried again at the next opening.
         try
         {
-            Folder.RemoveOrphans(ChainNames());
+            Folder.RemoveOrphans(Chain!.FileNames);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
         }
     }
-
-    internal IReadOnlySet<string> ChainNames() => Chain is null
-        ? new HashSet<string>()
-        : Chain.Shared.Select(static segment => Path.GetFileName(segment.File.Name)).Append(Path.GetFileName(Chain.Own.Name)).ToHashSet();
 
     private static bool StartsWith(IReadOnlyList<int> tokens, IReadOnlyList<int> first) => tokens.Count >= first.Count && tokens.Take(first.Count).SequenceEqual(first);
 }

@@ -73,6 +73,17 @@ internal sealed class SessionFolder(string path)
         File.SetLastWriteTimeUtc(Verified, now.UtcDateTime);
     }
 
+    /// <summary>Makes durable what was written without that: cells before the snapshot that names them.</summary>
+    internal void Sync()
+    {
+        foreach (var file in KvFiles().Append(Snapshot).Where(File.Exists))
+        {
+            using var handle = Files.OpenWithoutLock(file);
+            Files.Sync(handle, file);
+        }
+        Files.SyncDirectory(Path);
+    }
+
     internal void WriteLabel(SessionLabel label, bool durable) =>
         Replace(Label, stream => JsonSerializer.Serialize(stream, label, SessionJson.Default.SessionLabel), durable);
 

@@ -27,11 +27,12 @@ public sealed record SessionIdentity
     /// <summary>Why cells of <paramref name="other"/> cannot be used by this one, or null.</summary>
     public string? WhyNot(SessionIdentity other)
     {
-        if (ModelDigest != other.ModelDigest) return $"it belongs to the model {other.Model} ({Short(other.ModelDigest)}), not to {Model} ({Short(ModelDigest)})";
-        if (Runtime != other.Runtime) return $"it was computed by {other.Runtime}, and this is {Runtime}";
-        if (KvTypes != other.KvTypes) return $"its KV cache is of type {other.KvTypes}, and this model was started with {KvTypes} (--kv-type)";
-        if (Rope != other.Rope) return $"its position encoding is {other.Rope}, and this model's is {Rope}";
-        return Shape != other.Shape ? $"its KV cache has the shape {other.Shape}, and this model's has {Shape}" : null;
+        if (ModelDigest != other.ModelDigest)
+            return Model == other.Model ? $"that model had other weights then ({Short(other.ModelDigest)}, now {Short(ModelDigest)})" : $"it was kept with {other.Model} ({Short(other.ModelDigest)}), and this model has other weights ({Short(ModelDigest)})";
+        if (Runtime != other.Runtime) return $"its cells were computed by {other.Runtime}, and this is {Runtime}";
+        if (KvTypes != other.KvTypes) return $"its KV cache is of type {other.KvTypes}, and this one of type {KvTypes} (--kv-type)";
+        if (Rope != other.Rope) return $"its position encoding is {other.Rope}, and this one {Rope}";
+        return Shape != other.Shape ? $"its KV cache has the shape {other.Shape}, and this one {Shape}" : null;
     }
 
     private static string Short(string digest) => digest.Length <= 19 ? digest : digest[..19];

@@ -15,7 +15,7 @@ internal static class SessionOpening
         if (layout is null || record is null)
         {
             session.Begin(layout is null ? null : new KvChain([], store.Own(KvFile.Create(folder.NextKvFile(), layout))), record);
-            folder.RemoveOrphans(session.ChainNames());
+            folder.RemoveOrphans(session.Chain?.FileNames ?? new HashSet<string>());
             return session;
         }
         if (TryOpenChain(store, folder, record.Head, out var missing) is not { } chain)
@@ -27,13 +27,14 @@ internal static class SessionOpening
         session.Begin(chain, record, Suspect(record.Head, mark, OpenMark.ThisBoot));
         try
         {
-            if (mark is null) folder.RemoveOrphans(session.ChainNames());
-            else session.GiveBack(); // what a killed answer had taken
+            folder.RemoveOrphans(chain.FileNames);
+            if (mark is not null) session.GiveBack(); // what a killed answer had taken
+            session.LeaveShared();
             return session;
         }
         catch
         {
-            chain.Dispose();
+            session.Chain!.Dispose();
             throw;
         }
     }
@@ -107,48 +108,41 @@ internal static class SessionOpening
     private static KvChain ForkChain(SessionStore store, OpenSession parent, SessionFolder folder, int cells)
     {
         var layout = parent.Layout!;
-        var own = KvFile.Create(folder.NextKvFile(), layout);
+        KvFile Create() => store.Own(KvFile.Create(folder.NextKvFile(), layout));
+        using var shared = parent.Chain!.Fork(cells, Create(), layout);
         KvChain chain;
-        if (parent.Chain!.Shared.Count >= ChainCut.MaxShared)
+        if (TryLink(store, shared, folder) is { } segments)
         {
-            return Copy(store, parent, own, cells);
+            chain = ChainCut.Bounded(new KvChain(segments, shared.Own.Share()), layout, Create);
+            if (chain.Shared.Count == shared.Shared.Count) return chain;
         }
-        using (var shared = parent.Chain.Fork(cells, own, layout))
+        else
         {
-            var segments = new List<KvSegment>();
-            try
-            {
-                foreach (var segment in shared.Shared)
-                {
-                    var name = folder.NextKvFile();
-                    if (!Files.TryHardLink(segment.File.Name, name)) break;
-                    segments.Add(new KvSegment(store.Own(KvFile.Open(name)), segment.EndCell));
-                }
-            }
-            catch
-            {
-                foreach (var segment in segments) segment.File.Dispose();
-                throw;
-            }
-            if (segments.Count == shared.Shared.Count) return new KvChain(segments, store.Own(own.Share()));
-            foreach (var segment in segments) segment.File.Dispose();
-            chain = Copy(store, parent, own.Share(), cells);
+            ChainCells.CopyTo(parent.Chain, layout, 0, cells, shared.Own);
+            chain = new KvChain([], shared.Own.Share());
         }
-        folder.RemoveOrphans(new HashSet<string> { Path.GetFileName(own.Name) });
+        folder.RemoveOrphans(chain.FileNames);
         return chain;
     }
 
-    private static KvChain Copy(SessionStore store, OpenSession parent, KvFile own, int cells)
+    private static List<KvSegment>? TryLink(SessionStore store, KvChain shared, SessionFolder folder)
     {
+        var segments = new List<KvSegment>();
+        var linked = false;
         try
         {
-            ChainCells.CopyTo(parent.Chain!, parent.Layout!, cells, own, CancellationToken.None);
-            return new KvChain([], store.Own(own));
+            foreach (var segment in shared.Shared)
+            {
+                var name = folder.NextKvFile();
+                if (!Files.TryHardLink(segment.File.Name, name)) return null;
+                segments.Add(new KvSegment(store.Own(KvFile.Open(name)), segment.EndCell));
+            }
+            linked = true;
+            return segments;
         }
-        catch
+        finally
         {
-            own.Dispose();
-            throw;
+            if (!linked) segments.ForEach(static segment => segment.File.Dispose());
         }
     }
 }

@@ -10,8 +10,6 @@ namespace Stoker.Engine.Sessions;
 public sealed class SessionStore
 {
     private const string CacheFolder = "cache";
-    private const string NewPrefix = ".new-";
-    private const string GonePrefix = ".gone-";
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 
     private readonly SessionRoom _room;
@@ -76,11 +74,7 @@ public sealed class SessionStore
         return Guarded(held, folder, () =>
         {
             var record = SnapshotFile.TryRead(folder.Snapshot);
-            var shown = label.Name ?? label.Id;
-            if (record is not null && identity.WhyNot(record.Head.Identity) is { } reason)
-                throw new StokerException(ErrorKind.Conflict, $"Session {shown} cannot be continued here: {reason}.");
-            if (record is not null && !Equals(layout, record.Head.Layout()))
-                throw new StokerException(ErrorKind.Conflict, $"Session {shown} cannot be continued here: its cells are laid out for another KV cache (--kv, --kv-type).");
+            if (record is not null && SessionRefusal.Of(label.Name ?? label.Id, record.Head, identity, layout) is { } refusal) throw new StokerException(ErrorKind.Conflict, refusal);
             return SessionOpening.Continue(this, folder, held, label, identity, layout, record);
         });
     }
@@ -122,11 +116,21 @@ public sealed class SessionStore
         using var held = HoldAsItIs(nameOrId, scope);
         SessionErrors.OnDisk("Renaming a session", held.Folder.Path, () =>
         {
+            var isCached = held.Label.Name is null;
+            if (isCached && Options.Sync) held.Folder.Sync(); // from now on it is promised to be kept
             using var _ = FileLock.Acquire(StoreLock);
             CheckFree(newName, held.Label.Scope, held.Label.Id);
             held.Folder.WriteLabel(held.Label with { Name = newName }, durable: true);
-            if (held.Label.Name is null) Directory.Move(held.Folder.Path, Path.Combine(Options.Root, held.Label.Id));
+            if (isCached) MoveOutOfCache(held.Folder);
         });
+    }
+
+    /// <summary>One that has a name now. Under the store's lock; should the process end before it, <see cref="Recover"/> does it.</summary>
+    internal void MoveOutOfCache(SessionFolder folder)
+    {
+        Directory.Move(folder.Path, Path.Combine(Options.Root, folder.Id));
+        Files.SyncDirectory(Options.Root);
+        Files.SyncDirectory(CacheRoot);
     }
 
     /// <summary>Removes a session; those that were forked from it keep what they share.</summary>
@@ -137,24 +141,13 @@ public sealed class SessionStore
         SessionErrors.OnDisk("Removing a session", held.Folder.Path, () => Discard(held.Folder));
     }
 
-    /// <summary>What a killed process left behind, removed. For the daemon's start.</summary>
+    /// <summary>What a killed process left behind, removed or finished. For the daemon's start.</summary>
     /// <returns>Folders removed.</returns>
     public int Recover() => !Directory.Exists(Options.Root) ? 0 : SessionErrors.OnDisk("Looking after sessions", Options.Root, () =>
     {
-        var removed = 0;
         using var _ = FileLock.Acquire(StoreLock);
-        foreach (var path in new[] { Options.Root, CacheRoot }.Where(Directory.Exists).SelectMany(Directory.EnumerateDirectories).ToList())
-        {
-            var name = Path.GetFileName(path);
-            var left = name.StartsWith(NewPrefix, StringComparison.Ordinal) || name.StartsWith(GonePrefix, StringComparison.Ordinal);
-            if (!left) continue;
-            // One that is being made is locked by its maker.
-            using var held = FileLock.TryAcquire(Path.Combine(path, "lock"));
-            if (held is null) continue;
-            Directory.Delete(path, recursive: true);
-            removed++;
-        }
-        return removed;
+        SessionRecovery.FinishNaming(this);
+        return new[] { Options.Root, CacheRoot }.Where(Directory.Exists).Sum(SessionRecovery.RemoveLeft);
     });
 
     internal OpenSession ForkOf(OpenSession parent, string? name, SessionSnapshot snapshot) =>
@@ -180,7 +173,7 @@ public sealed class SessionStore
         {
             Directory.CreateDirectory(Options.Root, OwnerOnly);
             if (name is null) Directory.CreateDirectory(CacheRoot, OwnerOnly);
-            var hidden = Path.Combine(AreaOf(label), NewPrefix + label.Id);
+            var hidden = Path.Combine(AreaOf(label), SessionRecovery.NewPrefix + label.Id);
             using var _ = FileLock.Acquire(StoreLock);
             if (name is not null) CheckFree(name, scope, label.Id);
             Files.CreatePrivateDirectory(hidden);
@@ -214,12 +207,12 @@ public sealed class SessionStore
         ? []
         : Directory.EnumerateDirectories(area).Where(static path => SessionName.IsId(Path.GetFileName(path))).Select(static path => new SessionFolder(path));
 
-    /// <summary>Takes the lock of one of the prompt cache's and removes it. False: it is held, named or gone.</summary>
+    /// <summary>Takes the lock of one of the prompt cache's and removes it, also one whose label a power cut took. False: it is held, named or gone.</summary>
     internal bool TryEvict(string id)
     {
         var folder = new SessionFolder(Path.Combine(CacheRoot, id));
         using var held = TryLock(folder);
-        if (held is null || folder.TryReadLabel() is not { Name: null }) return false;
+        if (held is null || !Directory.Exists(folder.Path) || folder.TryReadLabel() is { Name: not null }) return false;
         Discard(folder);
         return true;
     }
@@ -247,11 +240,14 @@ public sealed class SessionStore
         }
     }
 
-    // Under the store's lock.
+    /// <summary>Under the store's lock.</summary>
+    internal bool IsFree(string name, string scope, string ownId) =>
+        !Folders().Select(static folder => folder.TryReadLabel()).Any(label => label is not null && label.Name == name && label.Scope == scope && label.Id != ownId);
+
     private void CheckFree(string name, string scope, string ownId)
     {
-        if (Folders().Select(static folder => folder.TryReadLabel()).Any(label => label is not null && label.Name == name && label.Scope == scope && label.Id != ownId))
-            throw new StokerException(ErrorKind.Conflict, $"There is a session '{name}' already. Choose another name, or remove it first (stoker sessions rm {name}).");
+        if (IsFree(name, scope, ownId)) return;
+        throw new StokerException(ErrorKind.Conflict, $"There is a session '{name}' already. Choose another name, or remove it first (stoker sessions rm {name}).");
     }
 
     internal SessionFolder? FindFolder(string nameOrId, string? scope)
@@ -277,7 +273,7 @@ public sealed class SessionStore
         throw SessionErrors.NotFound(nameOrId);
     }
 
-    private static FileLock? TryLock(SessionFolder folder)
+    internal static FileLock? TryLock(SessionFolder folder)
     {
         try
         {
@@ -291,7 +287,7 @@ public sealed class SessionStore
 
     internal static void Discard(SessionFolder folder)
     {
-        var gone = Path.Combine(Path.GetDirectoryName(folder.Path)!, GonePrefix + folder.Id);
+        var gone = Path.Combine(Path.GetDirectoryName(folder.Path)!, SessionRecovery.GonePrefix + folder.Id);
         Directory.Move(folder.Path, gone);
         Directory.Delete(gone, recursive: true);
     }

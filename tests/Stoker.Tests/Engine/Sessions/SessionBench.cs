@@ -8,11 +8,11 @@ internal sealed class SessionBench : IDisposable
 {
     private readonly TempFolder? _folder;
 
-    internal SessionBench(string? root = null, bool sync = false, long? quota = null)
+    internal SessionBench(string? root = null, bool sync = false, long? quota = null, TimeProvider? time = null)
     {
         if (root is null) _folder = new TempFolder();
         Root = root ?? _folder!.File("sessions");
-        Store = new SessionStore(new SessionStoreOptions { Root = Root, Sync = sync, QuotaBytes = quota }, TimeProvider.System);
+        Store = new SessionStore(new SessionStoreOptions { Root = Root, Sync = sync, QuotaBytes = quota }, time ?? TimeProvider.System);
     }
 
     internal string Root { get; }

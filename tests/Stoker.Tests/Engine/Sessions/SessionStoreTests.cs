@@ -74,9 +74,9 @@ public sealed class SessionStoreTests
 
     public static TheoryData<string, SessionIdentity> OtherIdentities => new()
     {
-        { "model", Canary.Identity with { ModelDigest = "sha256:b" } },
+        { "weights", Canary.Identity with { ModelDigest = "sha256:b" } },
         { "llama 2", Canary.Identity with { Runtime = "llama 2" } },
-        { "q8_0", Canary.Identity with { KvTypes = "q8_0/q8_0" } },
+        { "--kv-type q8_0", Canary.Identity with { KvTypes = "q8_0/q8_0" } },
         { "position", Canary.Identity with { Rope = "1" } },
         { "shape", Canary.Identity with { Shape = "4 layers" } },
     };
@@ -186,6 +186,36 @@ public sealed class SessionStoreTests
         Assert.Equal(2, bench.Store.Recover());
         Assert.Single(Directory.GetDirectories(bench.Root));
         Assert.Equal("a", bench.Store.List().Single().Name);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Recover_NamingThatWasCutOff_IsFinishedUnlessTheNameIsTaken(bool taken)
+    {
+        using var bench = new SessionBench();
+        var id = bench.Keep(null, Long);
+        // A kill after the label was written and before the folder was moved.
+        var label = bench.CacheFile(id, "label.json");
+        File.WriteAllText(label, File.ReadAllText(label).Replace("\"scope\"", "\"name\":\"n\",\"scope\"", StringComparison.Ordinal));
+        Assert.Null(bench.Store.Find("n"));
+        if (taken) bench.Create("n").Dispose();
+        Assert.Equal(0, bench.Store.Recover());
+        if (taken) Assert.Null(bench.Store.Find(id)!.Name);
+        else Assert.Equal(id, bench.Store.Find("n")!.Id);
+        Assert.Equal(taken ? 1 : 0, bench.Store.ListCache().Count);
+        using var session = bench.Open(id);
+        SessionBench.AssertCells(session);
+    }
+
+    [Fact]
+    public void TrimCache_LabelThatAPowerCutTook_GoesLikeAnyOther()
+    {
+        using var bench = new SessionBench();
+        var id = bench.Keep(null, Long);
+        File.WriteAllText(bench.CacheFile(id, "label.json"), "");
+        bench.Store.TrimCache(0);
+        Assert.Empty(Directory.GetDirectories(Path.Combine(bench.Root, "cache")));
     }
 
     [Fact]

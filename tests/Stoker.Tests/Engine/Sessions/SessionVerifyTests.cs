@@ -184,6 +184,44 @@ public sealed class SessionVerifyTests
     }
 
     [Fact]
+    public void Open_OfThePromptCacheInAnotherStartOfTheMachine_IsReadAgainAlsoWithSync()
+    {
+        using var bench = new SessionBench(sync: true);
+        var id = bench.Keep(null, Tokens);
+        OtherBoot(bench.CacheFile(id, "snapshot"));
+        Damage(bench.CacheFile(id, "kv-1"), cell: 600);
+        using var again = bench.Open(id);
+        Assert.Equal(512, again.Snapshot.Cells);
+        SessionBench.AssertCells(again);
+    }
+
+    [Fact]
+    public void Fork_WithoutSyncOfWhatWasSynced_KnowsNothingToBeOnTheDisk()
+    {
+        using var durable = new SessionBench(sync: true);
+        var id = durable.Keep("p", Tokens);
+        using var bench = new SessionBench(durable.Root);
+        using var parent = bench.Open("p");
+        using var child = parent.Fork("c"); // has a copy of the page in the middle of which it begins
+        Assert.Contains($"\"syncedCells\":{Tokens.Length},", File.ReadAllText(bench.File(id, "snapshot")));
+        Assert.Contains("\"syncedCells\":0,", File.ReadAllText(bench.File(child.Id, "snapshot")));
+        Assert.True(parent.MoveBack(Tokens.Length)); // into another file, with such a copy too
+        Assert.Contains("\"syncedCells\":0,", File.ReadAllText(bench.File(id, "snapshot")));
+    }
+
+    [Fact]
+    public void Open_AfterAKill_RemovesFilesThatItsSnapshotDoesNotName()
+    {
+        using var bench = new SessionBench();
+        var id = bench.Keep("a", Tokens);
+        File.WriteAllText(bench.File(id, "kv-2"), "of an edit that was never saved");
+        LeaveOpen(bench, id, cells: Tokens.Length);
+        using var again = bench.Open("a");
+        Assert.False(File.Exists(bench.File(id, "kv-2")));
+        SessionBench.AssertCells(again);
+    }
+
+    [Fact]
     public void Open_MissingCells_KeepsTheText()
     {
         using var bench = new SessionBench();
@@ -233,8 +271,12 @@ public sealed class SessionVerifyTests
 
     private static void OtherBoot(SessionBench bench, string id)
     {
+        OtherBoot(bench.File(id, "snapshot"));
+    }
+
+    private static void OtherBoot(string path)
+    {
         var boot = File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim();
-        var path = bench.File(id, "snapshot");
         File.WriteAllBytes(path, SnapshotEdit.Change(File.ReadAllBytes(path), head => head.Replace(boot, new string('0', 36), StringComparison.Ordinal)));
     }
 
