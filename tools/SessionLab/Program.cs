@@ -35,7 +35,9 @@ catch (StokerException error)
 static int Check(SessionStore store, string root)
 {
     store.Recover();
-    var wrong = Directory.Exists(root) ? Directory.GetDirectories(root).Select(Path.GetFileName).Where(static name => !SessionName.IsId(name!)).Select(static name => $"left over: {name}").ToList() : [];
+    var cache = Path.Combine(root, "cache");
+    var wrong = new[] { root, cache }.Where(Directory.Exists).SelectMany(Directory.GetDirectories)
+        .Where(path => path != cache && !SessionName.IsId(Path.GetFileName(path))).Select(static path => $"left over: {path}").ToList();
     foreach (var summary in store.List())
     {
         using var session = store.Open(summary.Id, null, Canary.Identity, Canary.Layout);
