@@ -131,10 +131,10 @@ internal sealed class PromptCache
         _ = TrimBeside(); // the first request waits for the look, not for this
     }
 
-    /// <summary>For who does not want it: removes what was kept before, beside the caller.</summary>
-    public static void RemoveAll(SessionStore store) => _ = Task.Run(() => Try(() =>
+    /// <summary>For who does not want it, or cannot have it: what was kept before takes no more than this, soon.</summary>
+    public static void TrimBeside(SessionStore store, long quotaBytes) => _ = Task.Run(() => Try(() =>
     {
-        store.TrimCache(0);
+        store.TrimCache(quotaBytes);
         return true;
     }));
 

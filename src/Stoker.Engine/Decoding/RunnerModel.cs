@@ -165,7 +165,7 @@ public sealed class RunnerModel : IDisposable
             new SessionStoreOptions { Root = command.SessionsFolder!, Sync = command.SyncSessions, QuotaBytes = command.SessionQuotaBytes }, TimeProvider.System);
         var identity = IdentityOf(library, model, kv, command);
         var cache = kv.Layout is { } layout && command.PromptCacheBytes > 0 ? new PromptCache(store, identity, layout, kv.CanTruncate, command.PromptCacheBytes) : null;
-        if (command.PromptCacheBytes <= 0) PromptCache.RemoveAll(store);
+        if (cache is null) PromptCache.TrimBeside(store, command.PromptCacheBytes);
         var table = new SlotTable(kv, command.SessionsFolder) { Cache = cache, Idle = idle, MostHeapBytes = HeapBytes / 4 };
         return (table, new SessionDesk(store, identity, table, model.VocabularySize));
     }

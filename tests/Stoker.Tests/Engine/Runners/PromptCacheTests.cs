@@ -11,10 +11,10 @@ public sealed class PromptCacheTests : IDisposable
 {
     private const string Opening = "Once upon a time there was a program that kept every conversation where it could be found again, and the next morning";
 
-    private readonly TempFolder _folder = new();
+    private readonly RunnerBench _bench = new();
     private readonly CancellationToken _cancellation = TestContext.Current.CancellationToken;
 
-    public void Dispose() => _folder.Dispose();
+    public void Dispose() => _bench.Dispose();
 
     [Theory]
     [InlineData("tiny")]
@@ -29,9 +29,7 @@ public sealed class PromptCacheTests : IDisposable
 
         var first = await LoadedAsync(shape, "cut");
         await SavedAsync("cut", await SayAsync(first, Opening));
-        OwnProcess.Signal(first.ProcessId, UnixSignal.Kill);
-        await first.Gone;
-        await first.DisposeAsync();
+        await RunnerBench.KillAsync(first);
         await using var second = await LoadedAsync(shape, "cut");
         Assert.Equal(0, (await SayAsync(second, Opening + " it went on.", scope: "other")).Usage.CachedTokens);
         var got = await SayAsync(second, Opening + " it went on.");
@@ -39,7 +37,7 @@ public sealed class PromptCacheTests : IDisposable
         Assert.Equal(expected.Usage.CachedTokens, got.Usage.CachedTokens);
         Assert.InRange(got.Usage.CachedTokens, 60, got.Usage.PromptTokens - 1);
         Assert.Equal(expected.Hashes, got.Hashes);
-        Assert.Empty(Store("cut").List());
+        Assert.Empty(_bench.Store("cut").List());
     }
 
     [Fact]
@@ -49,7 +47,7 @@ public sealed class PromptCacheTests : IDisposable
         await SayAsync(runner, Opening + " the sun rose.");
         await SayAsync(runner, Opening + " it rained for hours and hours on the whole of the town.");
         await runner.CloseSessionAsync(null, null, _cancellation);
-        Assert.Equal(2, Store("alike").ListCache().Count(static kept => kept.State == SessionState.Idle));
+        Assert.Equal(2, _bench.Store("alike").ListCache().Count(static kept => kept.State == SessionState.Idle));
 
         var got = await SayAsync(runner, Opening + " it rained for hours and hours on the whole of the town. Then it stopped.");
         Assert.InRange(got.Usage.CachedTokens, Opening.Length + 40, got.Usage.PromptTokens - 1);
@@ -60,10 +58,9 @@ public sealed class PromptCacheTests : IDisposable
     {
         var first = await LoadedAsync("tiny", "doubt");
         await SavedAsync("doubt", await SayAsync(first, Opening));
-        OwnProcess.Signal(first.ProcessId, UnixSignal.Kill);
-        await first.DisposeAsync();
-        var kept = Assert.Single(Store("doubt").ListCache());
-        var folder = Path.Combine(_folder.File("doubt"), "cache", kept.Id);
+        await RunnerBench.KillAsync(first);
+        var kept = Assert.Single(_bench.Store("doubt").ListCache());
+        var folder = Path.Combine(_bench.Sessions("doubt"), "cache", kept.Id);
         // As if it had been killed while it was written to, and some of it had gone wrong.
         await File.WriteAllTextAsync(Path.Combine(folder, "lock"), $"{(await File.ReadAllTextAsync("/proc/sys/kernel/random/boot_id", _cancellation)).Trim()} 1 0", _cancellation);
         using (var file = File.OpenHandle(Path.Combine(folder, "kv-1"), FileMode.Open, FileAccess.Write)) RandomAccess.Write(file, new byte[4096], 0);
@@ -86,7 +83,22 @@ public sealed class PromptCacheTests : IDisposable
         await small.DisposeAsync();
         await using var off = await LoadedAsync("tiny", "off", cacheBytes: 0);
         await SayAsync(off, Opening);
-        Assert.False(Directory.Exists(Path.Combine(_folder.File("off"), "cache")));
+        Assert.False(Directory.Exists(Path.Combine(_bench.Sessions("off"), "cache")));
+    }
+
+    [Theory]
+    [InlineData(KvMode.Ssd, 1)]
+    [InlineData(KvMode.Ram, 1)] // who cannot have it now does not keep what another had
+    [InlineData(KvMode.Ssd, 0)]
+    public async Task Lowered_TheNextLoadKeepsNoMore(KvMode kv, long cacheBytes)
+    {
+        var before = await LoadedAsync("tiny", "lowered");
+        await SayAsync(before, Opening);
+        await before.CloseSessionAsync(null, null, _cancellation);
+        await before.DisposeAsync();
+        Assert.Single(_bench.Store("lowered").ListCache());
+        await using var after = await _bench.LoadedAsync("tiny", "lowered", command => command with { Kv = kv, PromptCacheBytes = cacheBytes });
+        await EmptyAsync("lowered");
     }
 
     [Fact]
@@ -104,26 +116,24 @@ public sealed class PromptCacheTests : IDisposable
         Assert.Equal(expected.Hashes, got.Hashes);
     }
 
-    private SessionStore Store(string name) => new(new SessionStoreOptions { Root = _folder.File(name) }, TimeProvider.System);
-
-    private async Task SavedAsync(string name, Said said)
+    private async Task SavedAsync(string name, RunnerBench.Said said)
     {
         var cells = said.Usage.PromptTokens + said.Usage.GeneratedTokens - 1;
-        await UntilAsync(() => Store(name).ListCache().Any(kept => kept.Cells == cells));
+        await UntilAsync(() => _bench.Store(name).ListCache().Any(kept => kept.Cells == cells));
         // Saved, and at rest a moment later.
-        await UntilAsync(() => Store(name).ListCache().Any(kept => LockOf(name, kept.Id).EndsWith($" {cells}", StringComparison.Ordinal)));
+        await UntilAsync(() => _bench.Store(name).ListCache().Any(kept => LockOf(name, kept.Id).EndsWith($" {cells}", StringComparison.Ordinal)));
     }
 
     private string LockOf(string name, string id)
     {
-        using var file = Files.OpenWithoutLock(Path.Combine(_folder.File(name), "cache", id, "lock"));
+        using var file = Files.OpenWithoutLock(Path.Combine(_bench.Sessions(name), "cache", id, "lock"));
         var bytes = new byte[200];
         return Encoding.ASCII.GetString(bytes, 0, RandomAccess.Read(file, bytes, 0)).Trim();
     }
 
     private async Task EmptyAsync(string name)
     {
-        await UntilAsync(() => Store(name).ListCache().Count == 0);
+        await UntilAsync(() => _bench.Store(name).ListCache().Count == 0);
     }
 
     private async Task UntilAsync(Func<bool> isSo)
@@ -133,41 +143,11 @@ public sealed class PromptCacheTests : IDisposable
         while (!isSo()) await Task.Delay(10, patience.Token);
     }
 
-    private async Task<Said> SayAsync(Runner runner, string text, string scope = "")
+    private static Task<RunnerBench.Said> SayAsync(Runner runner, string text, string scope = "") => RunnerBench.SayAsync(runner, new GenerationRequest
     {
-        var hashes = new List<ulong>();
-        GenerationUsage? usage = null;
-        var request = new GenerationRequest
-        {
-            Text = text, Scope = scope, MaxTokens = 24, IgnoreEos = true, LogitHashes = true, ReusePrefix = true, Sampling = new SamplingOptions { Temperature = 0 },
-        };
-        await foreach (var told in runner.GenerateAsync(request, _cancellation))
-        {
-            if (told is TokensGenerated generated) hashes.AddRange(generated.Tokens.Select(static token => token.LogitHash!.Value));
-            if (told is GenerationFinished finished) usage = finished.Usage;
-        }
-        return new Said(usage!, hashes);
-    }
+        Text = text, Scope = scope, MaxTokens = 24, IgnoreEos = true, LogitHashes = true, ReusePrefix = true, Sampling = new SamplingOptions { Temperature = 0 },
+    });
 
-    private async Task<Runner> LoadedAsync(string shape, string sessions, long cacheBytes = 1L << 30, long? idleAfterMs = null)
-    {
-        var runner = await Runner.StartAsync(TestModels.Start(_folder), line => TestContext.Current.TestOutputHelper?.WriteLine(line), TimeProvider.System, _cancellation);
-        var command = new LoadCommand
-        {
-            Paths = [shape == "tiny" ? TestModels.Tiny : TestModels.OfShapeOnce(shape)],
-            ContextTokens = 2048,
-            Threads = 1,
-            Slots = 2,
-            Kv = KvMode.Ssd,
-            SessionsFolder = _folder.File(sessions),
-            ModelName = shape,
-            ModelDigest = $"test:{shape}",
-            PromptCacheBytes = cacheBytes,
-            IdleAfterMs = idleAfterMs,
-        };
-        await runner.LoadAsync(command, null, _cancellation);
-        return runner;
-    }
-
-    private sealed record Said(GenerationUsage Usage, IReadOnlyList<ulong> Hashes);
+    private Task<Runner> LoadedAsync(string shape, string sessions, long cacheBytes = 1L << 30, long? idleAfterMs = null) =>
+        _bench.LoadedAsync(shape, sessions, command => command with { ContextTokens = 2048, PromptCacheBytes = cacheBytes, IdleAfterMs = idleAfterMs });
 }

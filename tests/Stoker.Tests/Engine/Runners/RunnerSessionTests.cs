@@ -10,10 +10,10 @@ public sealed class RunnerSessionTests : IDisposable
 {
     private const int Answer = 40;
 
-    private readonly TempFolder _folder = new();
+    private readonly RunnerBench _bench = new();
     private readonly CancellationToken _cancellation = TestContext.Current.CancellationToken;
 
-    public void Dispose() => _folder.Dispose();
+    public void Dispose() => _bench.Dispose();
 
     [Theory]
     [InlineData("tiny", KvMode.Ssd)]
@@ -30,9 +30,7 @@ public sealed class RunnerSessionTests : IDisposable
 
         var first = await LoadedAsync(shape, kv, "cut");
         await SayAsync(first, "The first message, long enough to matter.");
-        OwnProcess.Signal(first.ProcessId, UnixSignal.Kill);
-        await first.Gone;
-        await first.DisposeAsync();
+        await RunnerBench.KillAsync(first);
         await using var second = await LoadedAsync(shape, kv, "cut");
         var got = await SayAsync(second, "And the second one.");
 
@@ -50,8 +48,7 @@ public sealed class RunnerSessionTests : IDisposable
         var first = await LoadedAsync(shape, KvMode.Ssd, "again");
         await SayAsync(first, opening);
         var expected = await SayAsync(first, opening);
-        OwnProcess.Signal(first.ProcessId, UnixSignal.Kill);
-        await first.DisposeAsync();
+        await RunnerBench.KillAsync(first);
         await using var second = await LoadedAsync(shape, KvMode.Ssd, "again");
         var got = await SayAsync(second, opening);
 
@@ -126,19 +123,9 @@ public sealed class RunnerSessionTests : IDisposable
         Assert.True((await SayAsync(other, "Mine now.")).Usage.CachedTokens > 40);
     }
 
-    private Task<Said> SayAsync(Runner runner, string message) => SayAsync(runner, Request(message));
+    private static Task<RunnerBench.Said> SayAsync(Runner runner, string message) => SayAsync(runner, Request(message));
 
-    private async Task<Said> SayAsync(Runner runner, GenerationRequest request)
-    {
-        var tokens = new List<TokenSample>();
-        GenerationUsage? usage = null;
-        await foreach (var told in runner.GenerateAsync(request, _cancellation))
-        {
-            if (told is TokensGenerated generated) tokens.AddRange(generated.Tokens);
-            if (told is GenerationFinished finished) usage = finished.Usage;
-        }
-        return new Said(usage!, [.. tokens.Select(static token => token.LogitHash!.Value)], tokens[0].LogProb!.Value);
-    }
+    private static Task<RunnerBench.Said> SayAsync(Runner runner, GenerationRequest request) => RunnerBench.SayAsync(runner, request);
 
     private static GenerationRequest Request(string message) => new()
     {
@@ -153,24 +140,5 @@ public sealed class RunnerSessionTests : IDisposable
         Sampling = new SamplingOptions { Temperature = 1, Seed = 5 },
     };
 
-    private async Task<Runner> LoadedAsync(string shape, KvMode kv, string sessions)
-    {
-        var runner = await Runner.StartAsync(TestModels.Start(_folder), line => TestContext.Current.TestOutputHelper?.WriteLine(line), TimeProvider.System, _cancellation);
-        var command = new LoadCommand
-        {
-            Paths = [shape == "tiny" ? TestModels.Tiny : TestModels.OfShapeOnce(shape)],
-            ContextTokens = 4096,
-            Threads = 1,
-            Slots = 2,
-            Kv = kv,
-            SessionsFolder = _folder.File(sessions),
-            ModelName = shape,
-            ModelDigest = $"test:{shape}",
-        };
-        var report = await runner.LoadAsync(command, null, _cancellation);
-        Assert.Equal(kv, report.KvMode);
-        return runner;
-    }
-
-    private sealed record Said(GenerationUsage Usage, IReadOnlyList<ulong> Hashes, float FirstLogProb);
+    private Task<Runner> LoadedAsync(string shape, KvMode kv, string sessions) => _bench.LoadedAsync(shape, sessions, command => command with { Kv = kv });
 }
