@@ -160,7 +160,8 @@ public sealed class ModelLoader(IModelSource source, RunnerPool pool, MemoryLedg
         IdleAfterMs = pool.Options.IdleAfter < TimeSpan.Zero ? null : (long)pool.Options.IdleAfter.TotalMilliseconds,
         SyncSessions = options.SyncSessions ?? false,
         ModelName = manifest.Name,
-        ModelDigest = DigestOf(manifest) ?? identity,
+        // What ships with the program comes anew with each build of it, maybe to another folder; a conversation outlives that.
+        ModelDigest = DigestOf(manifest) ?? (manifest.Source == ModelSourceKind.Builtin ? FileIdentity.OfContent(files.WeightPaths) : identity),
     };
 
     private sealed class NoProgress : IProgress<StageProgress>

@@ -34,7 +34,7 @@ public sealed class KvFile : IDisposable
     public static KvFile CreateUnnamed(string folder, KvLayout layout) => Guard(folder, () =>
     {
         var handle = Files.TryCreateUnnamed(folder)
-            ?? throw new StokerException(ErrorKind.Unsupported, $"The file system of {folder} has no unnamed files: name the conversation, or move the sessions folder.");
+            ?? throw new StokerException(ErrorKind.Unsupported, $"The file system of {folder} has no unnamed files: name the conversation, or move STOKER_HOME.");
         return Sized(handle, folder, layout);
     });
 
@@ -132,7 +132,7 @@ public sealed class KvFile : IDisposable
     private static StokerException ToStoker(LibcException error, string subject, long neededBytes) => error.Errno switch
     {
         Errno.NoSpace => new StokerException(
-            ErrorKind.OutOfSpace, $"The disk is full: {subject} needs {neededBytes >> 10} KiB more for the KV cache. Free some space, or move the sessions folder.", error),
+            ErrorKind.OutOfSpace, $"The disk is full: {subject} needs {neededBytes >> 10} KiB more for the KV cache. Free some space, move STOKER_HOME, or keep the cells in memory (--kv ram).", error),
         Errno.NoEntry => new StokerException(ErrorKind.NotFound, $"{subject} does not exist.", error),
         _ => new StokerException(ErrorKind.Io, error.Message, error),
     };

@@ -12,10 +12,10 @@ internal sealed class FileModelSource : IModelSource
 
     public int Held => Volatile.Read(ref _held);
 
-    public FileModelSource Add(string name, IReadOnlyList<string> paths, ModelDefaults? defaults = null)
+    public FileModelSource Add(string name, IReadOnlyList<string> paths, ModelDefaults? defaults = null, ModelSourceKind kind = ModelSourceKind.File)
     {
         var files = paths.Select(static path => new ManifestFile { Name = Path.GetFileName(path), Role = FileRole.Weights }).ToArray();
-        _models[name] = (new ModelManifest { Name = name, Source = ModelSourceKind.File, Files = files, Defaults = defaults }, paths);
+        _models[name] = (new ModelManifest { Name = name, Source = kind, Files = files, Defaults = defaults }, paths);
         return this;
     }
 

@@ -1,0 +1,71 @@
+using Stoker.Core.Budget;
+using Stoker.Core.Errors;
+using Stoker.Core.Models;
+using Stoker.Engine;
+using Stoker.Engine.Protocol;
+using Stoker.Engine.Runners;
+using Stoker.Tests.Engine.Runners;
+
+namespace Stoker.Tests.Engine;
+
+/// <summary>What a loaded model is to the conversations kept with it.</summary>
+public sealed class ModelLoaderTests : IAsyncDisposable
+{
+    private readonly TempFolder _folder = new();
+    private readonly FileModelSource _source = new();
+    private readonly InferenceEngine _engine;
+
+    public ModelLoaderTests()
+    {
+        var options = new RunnerPoolOptions { Start = TestModels.Start(_folder), SessionsFolder = _folder.File("sessions"), Load = new LoadOptions { ContextTokens = 256, Threads = 1 } };
+        _engine = new InferenceEngine(_source, new MemoryLedger(new SystemMemoryGauge()), options, new ManualTimeProvider());
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _engine.DisposeAsync();
+        _folder.Dispose();
+    }
+
+    [Fact]
+    public async Task ModelOfTheProgram_InstalledElsewhere_GoesOnInItsConversations()
+    {
+        Install("old", ModelSourceKind.Builtin);
+        await SayAsync("What is a blob?");
+
+        Install("new", ModelSourceKind.Builtin);
+
+        Assert.True(await SayAsync("And a chunk?") > 10, "nothing was kept");
+    }
+
+    [Fact]
+    public async Task FileOfTheUser_Elsewhere_IsAnotherModel()
+    {
+        Install("old", ModelSourceKind.File);
+        await SayAsync("What is a blob?");
+
+        Install("new", ModelSourceKind.File);
+
+        Assert.Equal(ErrorKind.Conflict, (await Assert.ThrowsAsync<StokerException>(() => SayAsync("And a chunk?"))).Kind);
+    }
+
+    private void Install(string folder, ModelSourceKind kind)
+    {
+        var path = Path.Combine(Directory.CreateDirectory(_folder.File(folder)).FullName, "m.gguf");
+        File.Copy(TestModels.Tiny, path);
+        File.SetLastWriteTimeUtc(path, new DateTime(2020, folder == "old" ? 1 : 2, 1, 0, 0, 0, DateTimeKind.Utc));
+        _source.Add("m", [path], kind: kind);
+    }
+
+    /// <returns>Tokens of the prompt that were not computed again.</returns>
+    private async Task<int> SayAsync(string text)
+    {
+        var request = new GenerationRequest { Messages = [new ChatMessage("user", text)], Session = "s", Append = true, MaxTokens = 4, Sampling = new SamplingOptions { Temperature = 0 } };
+        var kept = 0;
+        await foreach (var told in _engine.GenerateAsync("m", request, new GenerationContext(CallerTrust.Owner), TestContext.Current.CancellationToken))
+        {
+            if (told is GenerationStarted started) kept = started.CachedTokens;
+        }
+        return kept;
+    }
+}
