@@ -83,34 +83,12 @@ public sealed class FileSupply : IDisposable
         return new VerifiedFile(model.Name, file, _store.Contains(digest) ? BlobVerifier.Verify(_store.PathOf(digest), digest, _store.ReadMap(digest), report, cancellationToken) : null);
     }
 
-    /// <summary>Fetches the chunks of a file that are bad (all of it, when the chunk map does not tell which), from wherever it can be had.</summary>
-    /// <returns>How many chunks were fetched.</returns>
-    public async Task<int> RepairAsync(VerifiedFile found, SourceAccess access, Action<FetchReport> report, CancellationToken cancellationToken)
+    /// <summary>Brings the chunks of a file that are bad (all of it, when the chunk map does not tell which), from this machine or wherever it can be had.</summary>
+    public async Task<RepairedFile> RepairAsync(VerifiedFile found, SourceAccess access, Action<FetchReport> report, CancellationToken cancellationToken)
     {
-        if (found.Blob is { IsSound: true }) return 0;
-        var digest = found.File.Digest!.Value;
-        var map = _store.ReadMap(digest);
-        var fetched = Chunk.CountOf(found.File.SizeBytes ?? 0);
-        using (await _store.LockPartialAsync(digest, _sources.Time, cancellationToken))
-        {
-            if (found.Blob is { BadChunks.Count: > 0 } blob && map is not null)
-            {
-                using var partial = _store.DemoteToPartial(digest);
-                using var journal = _store.OpenJournal(digest);
-                partial.SetLength(map.SizeBytes);
-                await using var file = JournalFile.Begin(journal, partial, _sources.Time, new JournalHeader { SizeBytes = map.SizeBytes, Sha256 = digest.Hex });
-                foreach (var chunk in Enumerable.Range(0, map.Chunks.Count).Except(blob.BadChunks)) file.Add(new JournaledChunk(chunk, map.Chunks[chunk]));
-                fetched = blob.BadChunks.Count;
-            }
-            else if (found.Blob is not null)
-            {
-                using var partial = _store.DemoteToPartial(digest);
-                partial.SetLength(0);
-            }
-        }
+        if (found.Blob is { IsSound: true }) return RepairedFile.Nothing;
         using var session = new SourceSession(access, _sources);
-        using var lease = await _fetcher.FetchAsync(found.File, session, report, cancellationToken);
-        return fetched;
+        return await new BlobRepair(_store, _fetcher).RunAsync(found.File, found.Blob, session, report, cancellationToken);
     }
 
     public void Dispose() => _store.Dispose();

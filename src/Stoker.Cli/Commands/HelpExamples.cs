@@ -41,7 +41,7 @@ public static class HelpExamples
             "stoker fetch --url … --out m.gguf --workers 16 --sha256 64hexdigits --mirror https://other.example/m.gguf",
         ],
         ["verify"] = ["stoker verify qwen2.5:0.5b", "stoker verify --all"],
-        ["repair"] = ["stoker repair qwen2.5:0.5b", "stoker repair --all"],
+        ["repair"] = ["stoker repair qwen2.5:0.5b", "stoker repair --all", "stoker repair qwen2.5:0.5b --mirror /mnt/backup/model.gguf"],
         ["list"] = ["stoker ls", "stoker ls --json"],
         ["show"] = ["stoker show qwen2.5:0.5b", "stoker show ./model.gguf --template"],
         ["rm"] = ["stoker rm qwen2.5:0.5b"],

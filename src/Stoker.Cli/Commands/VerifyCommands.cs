@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Stoker.Cli.Output;
 using Stoker.Core.Errors;
+using Stoker.Core.Models;
 using Stoker.Supply;
 using Stoker.Supply.Fetch;
 using Stoker.Supply.Sources;
@@ -14,17 +15,26 @@ public static class VerifyCommands
     {
         var (model, all) = Arguments(global);
         var command = new Command("verify", "Read every byte of a model and say which part is damaged.") { model, all };
-        command.SetAction((parsed, _) => CommandRoot.RunAsync(context, interrupts =>
-            RunAsync(context, global.Paths(parsed).Home, Chosen(parsed.GetValue(model), parsed.GetValue(all)), repair: false, interrupts.Token)));
+        command.SetAction((parsed, _) => CommandRoot.RunAsync(context, async interrupts =>
+        {
+            using var supply = new FileSupply(global.Paths(parsed).Home, new FetchOptions(), new SourceOptions { Time = context.Time });
+            return await VerifyAsync(context, supply, Chosen(parsed.GetValue(model), parsed.GetValue(all)), interrupts.Token);
+        }));
         return command;
     }
 
     public static Command Repair(CliContext context, GlobalOptions global)
     {
         var (model, all) = Arguments(global);
-        var command = new Command("repair", "Fetch again only what is damaged or missing of a model.") { model, all };
-        command.SetAction((parsed, _) => CommandRoot.RunAsync(context, interrupts =>
-            RunAsync(context, global.Paths(parsed).Home, Chosen(parsed.GetValue(model), parsed.GetValue(all)), repair: true, interrupts.Token)));
+        var mirror = new Option<string[]>("--mirror") { Description = "Another place that may have it: an address, or a file or folder on this machine.", HelpName = "place" };
+        var command = new Command("repair", "Bring again only what is damaged or missing of a model: from other copies on this machine, else from where it came.") { model, all, mirror };
+        command.SetAction((parsed, _) => CommandRoot.RunAsync(context, async interrupts =>
+        {
+            var places = parsed.GetValue(mirror)!.ToLookup(static place => place.Contains("://", StringComparison.Ordinal));
+            var sources = new SourceOptions { Time = context.Time, Copies = new NamedCopies([.. places[false].Select(CopyOf)]) };
+            using var supply = new FileSupply(global.Paths(parsed).Home, new FetchOptions(), sources);
+            return await RepairAsync(context, supply, Chosen(parsed.GetValue(model), parsed.GetValue(all)), [.. places[true].Select(MirrorOf)], interrupts.Token);
+        }));
         return command;
     }
 
@@ -38,33 +48,23 @@ public static class VerifyCommands
         _ => model,
     };
 
-    private static async Task<int> RunAsync(CliContext context, string home, string? name, bool repair, CancellationToken cancellationToken)
+    // A folder's address ends in a slash, which no file's does.
+    private static Uri MirrorOf(string text) => text.EndsWith('/') ? SourceAccess.ParseEndpoint(text, "--mirror") : FetchCommand.AddressOf(text);
+
+    private static string CopyOf(string path) => Path.Exists(path)
+        ? Path.GetFullPath(path)
+        : throw new StokerException(ErrorKind.InvalidInput, $"--mirror: there is no file or folder {Printable.Short(path, 300)}. An address begins with https:// or s3://.");
+
+    private static async Task<int> VerifyAsync(CliContext context, FileSupply supply, string? name, CancellationToken cancellationToken)
     {
-        using var supply = new FileSupply(home, new FetchOptions(), new SourceOptions { Time = context.Time });
-        var access = SourceAccess.FromEnvironment(context.Environment.GetValueOrDefault);
-        var models = supply.Models(name);
-        var line = new LiveLine(context.Console);
         var damaged = 0;
-        foreach (var model in models)
+        foreach (var model in supply.Models(name))
         {
             foreach (var file in model.Files)
             {
-                var found = await Task.Run(() => supply.Verify(model, file, done => line.Show($"verifying {file.Name}  {Units.Bytes(done)} of {Units.Bytes(file.SizeBytes ?? 0)}"), cancellationToken), cancellationToken);
-                line.Clear();
-                if (found.Blob is { IsSound: true })
-                {
-                    context.Console.Out.WriteLine($"{model.Name}  {Printable.Short(file.Name)}  ok");
-                    continue;
-                }
-                if (!repair)
-                {
-                    damaged++;
-                    context.Console.Out.WriteLine($"{model.Name}  {Printable.Short(file.Name)}  {Describe(found)}");
-                    continue;
-                }
-                var chunks = await supply.RepairAsync(found, access, report => line.Show($"repairing {file.Name}  {Units.Bytes(report.DoneBytes)} of {Units.Bytes(report.TotalBytes ?? 0)}"), cancellationToken);
-                line.Clear();
-                context.Console.Out.WriteLine($"{model.Name}  {Printable.Short(file.Name)}  repaired: {Units.Count(chunks, "chunk")} fetched");
+                var found = await LookAsync(context, supply, model, file, cancellationToken);
+                if (found.Blob is not { IsSound: true }) damaged++;
+                context.Console.Out.WriteLine($"{model.Name}  {Printable.Short(file.Name)}  {Describe(found)}");
             }
         }
         if (damaged == 0) return ExitCodes.Ok;
@@ -72,9 +72,39 @@ public static class VerifyCommands
         return ExitCodes.Of(ErrorKind.Corrupt);
     }
 
+    private static async Task<int> RepairAsync(CliContext context, FileSupply supply, string? name, IReadOnlyList<Uri> mirrors, CancellationToken cancellationToken)
+    {
+        var access = SourceAccess.FromEnvironment(context.Environment.GetValueOrDefault);
+        var line = new LiveLine(context.Console);
+        foreach (var model in supply.Models(name).Select(one => Mirrors.Add(one, mirrors, before: null)))
+        {
+            foreach (var file in model.Files)
+            {
+                var found = await LookAsync(context, supply, model, file, cancellationToken);
+                var mended = await supply.RepairAsync(found, access, report => line.Show($"repairing {file.Name}  {Units.Bytes(report.DoneBytes)} of {Units.Bytes(report.TotalBytes ?? 0)}"), cancellationToken);
+                line.Clear();
+                context.Console.Out.WriteLine($"{model.Name}  {Printable.Short(file.Name)}  {(mended == RepairedFile.Nothing ? Describe(found) : Describe(mended))}");
+            }
+        }
+        return ExitCodes.Ok;
+    }
+
+    private static async Task<VerifiedFile> LookAsync(CliContext context, FileSupply supply, ModelManifest model, ManifestFile file, CancellationToken cancellationToken)
+    {
+        var line = new LiveLine(context.Console);
+        var found = await Task.Run(() => supply.Verify(model, file, done => line.Show($"verifying {file.Name}  {Units.Bytes(done)} of {Units.Bytes(file.SizeBytes ?? 0)}"), cancellationToken), cancellationToken);
+        line.Clear();
+        return found;
+    }
+
+    private static string Describe(RepairedFile mended) => mended.LocalChunks == 0
+        ? $"repaired: {Units.Count(mended.Chunks, "chunk")} fetched"
+        : $"repaired: {Units.Count(mended.LocalChunks, "chunk")} from {Printable.Short(string.Join(", ", mended.Places), 300)}, {mended.Chunks - mended.LocalChunks} fetched";
+
     private static string Describe(VerifiedFile found) => found.Blob switch
     {
         null => "missing",
+        { IsSound: true } => "ok",
         { BadChunks: [] } => "damaged; which part is not known",
         { BadChunks: var bad } => $"damaged: chunk {string.Join(", ", bad.Take(8))}{(bad.Count > 8 ? $" and {bad.Count - 8} more" : "")} of {Supply.Blobs.Chunk.CountOf(found.File.SizeBytes ?? 0)} (8 MiB each)",
     };

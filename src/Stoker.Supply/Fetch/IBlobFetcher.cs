@@ -26,6 +26,9 @@ public readonly record struct FetchReport(long DoneBytes, long? TotalBytes)
     /// <summary>The bytes were on this machine: none came over a network.</summary>
     public bool IsLocal { get; init; }
 
+    /// <summary>Whose copy on this machine it was taken from, or null.</summary>
+    public string? Place { get; init; }
+
     /// <summary>Hosts that bytes come from right now.</summary>
     public IReadOnlyList<string>? Sources { get; init; }
 

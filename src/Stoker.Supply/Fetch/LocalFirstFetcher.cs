@@ -13,7 +13,7 @@ internal sealed class LocalFirstFetcher(BlobStore store, IBlobFetcher next) : IB
         {
             var adopted = await store.AdoptAsync(copy.Path, file.Digest, file.GitSha1, done => report(new FetchReport(done, file.SizeBytes) { IsLocal = true }), cancellationToken);
             if (adopted is not (var lease, var way)) continue;
-            report(new FetchReport(lease.SizeBytes, lease.SizeBytes) { IsLocal = true, Note = $"from {copy.Place} ({(way == ExportWay.HardLink ? "hard link" : way.ToString().ToLowerInvariant())})" });
+            report(new FetchReport(lease.SizeBytes, lease.SizeBytes) { IsLocal = true, Place = copy.Place, Note = $"from {copy.Place} ({(way == ExportWay.HardLink ? "hard link" : way.ToString().ToLowerInvariant())})" });
             return lease;
         }
         return await next.FetchAsync(file, session, report, cancellationToken);
