@@ -61,7 +61,7 @@ public sealed class FileSupply : IDisposable
 
     private async Task<BlobLease> BringAsync(FileRequest request, SourceAccess access, Action<FetchReport> report, CancellationToken cancellationToken)
     {
-        using var session = new SourceSession(access, _sources);
+        using var session = new SourceSession(access with { ExpectedDigest = request.Digest }, _sources);
         var name = Uri.UnescapeDataString(request.Addresses[0].Segments[^1]).Trim('/');
         var file = new ManifestFile { Name = name.Length > 0 ? name : "file", Role = FileRole.Other, Digest = request.Digest, Origins = request.Addresses };
         return await new LocalFirstFetcher(_store, _fetcher).FetchAsync(file, session, report, cancellationToken);
@@ -87,7 +87,7 @@ public sealed class FileSupply : IDisposable
     public async Task<RepairedFile> RepairAsync(VerifiedFile found, SourceAccess access, Action<FetchReport> report, CancellationToken cancellationToken)
     {
         if (found.Blob is { IsSound: true }) return RepairedFile.Nothing;
-        using var session = new SourceSession(access, _sources);
+        using var session = new SourceSession(access with { ExpectedDigest = found.File.Digest }, _sources);
         return await new BlobRepair(_store, _fetcher).RunAsync(found.File, found.Blob, session, report, cancellationToken);
     }
 

@@ -110,16 +110,16 @@ public static class FetchCommand
         return ExitCodes.Ok;
     }
 
-    /// <summary>An address as typed: <c>https://…</c>, plain http to this machine, <c>s3://bucket/key</c>.</summary>
+    /// <summary>An address as typed: <c>https://…</c>, plain http (to this machine, or with a digest), <c>s3://bucket/key</c>.</summary>
     public static Uri AddressOf(string text)
     {
         if (!text.Contains("://", StringComparison.Ordinal))
-            throw new StokerException(ErrorKind.InvalidInput, $"'{Printable.Short(text)}' is not an address: expected https://… or s3://bucket/key (http:// to this machine).");
+            throw new StokerException(ErrorKind.InvalidInput, $"'{Printable.Short(text)}' is not an address: expected https://… or s3://bucket/key (http:// to this machine, or with --sha256).");
         return ModelReference.Parse(text, ReferencePlaces.Nowhere) switch
         {
             UrlReference url => url.Address,
             S3Reference { IsPrefix: false } s3 => S3Address.Of(s3.Bucket, s3.Key),
-            _ => throw new StokerException(ErrorKind.InvalidInput, $"'{Printable.Short(text.Split('?')[0])}' is not the address of a file: expected https://… or s3://bucket/key (http:// to this machine)."),
+            _ => throw new StokerException(ErrorKind.InvalidInput, $"'{Printable.Short(text.Split('?')[0])}' is not the address of a file: expected https://… or s3://bucket/key (http:// to this machine, or with --sha256)."),
         };
     }
 

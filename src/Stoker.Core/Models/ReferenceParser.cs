@@ -1,4 +1,3 @@
-using System.Net;
 using Stoker.Core.Errors;
 
 namespace Stoker.Core.Models;
@@ -99,8 +98,6 @@ public static class ReferenceParser
     {
         if (!Uri.TryCreate(text, UriKind.Absolute, out var address) || address.Host.Length == 0) throw Refuse(text, "it is not a web address");
         if (address.UserInfo.Length > 0) throw Refuse(text, "it holds a user name or password; tokens are given apart (HF_TOKEN)");
-        if (address.Scheme == Uri.UriSchemeHttp && !IsLoopbackName(address.Host))
-            throw Refuse(text, "plain http is for this machine only; use https");
         var path = text[(text.IndexOf("://", StringComparison.Ordinal) + 3)..];
         var from = path.IndexOf('/', StringComparison.Ordinal);
         path = from < 0 ? "" : path[(from + 1)..];
@@ -186,10 +183,6 @@ public static class ReferenceParser
         foreach (var part in revision.Split('/'))
             if (SafeName.WhyNotPart(part, 200) is { } reason) throw Refuse(text, $"its revision is refused: {reason}");
     }
-
-    private static bool IsLoopbackName(string host) =>
-        host.Equals("localhost", StringComparison.OrdinalIgnoreCase)
-        || (IPAddress.TryParse(host.Trim('[', ']'), out var ip) && IPAddress.IsLoopback(ip));
 
     private static bool TryAfter(string text, string prefix, out string rest)
     {

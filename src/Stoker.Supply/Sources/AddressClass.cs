@@ -19,7 +19,10 @@ public enum AddressClass
     Reserved,
 }
 
-/// <summary>Sorts addresses. Pure. IPv4 inside IPv6 (mapped, NAT64, 6to4) counts as what it holds.</summary>
+/// <summary>
+/// Sorts addresses by the registries of special-purpose addresses (RFC 6890 and what came after it). Pure. IPv4 inside IPv6 (mapped,
+/// NAT64, 6to4) counts as what it holds.
+/// </summary>
 public static class AddressClasses
 {
     public static AddressClass Of(IPAddress address)
@@ -29,12 +32,14 @@ public static class AddressClasses
         var bytes = address.GetAddressBytes();
         if (IPAddress.IsLoopback(address)) return AddressClass.Loopback;
         if (address.IsIPv4MappedToIPv6) return OfFour(bytes.AsSpan(12));
-        if (bytes.AsSpan(0, 12).IndexOfAnyExcept((byte)0) < 0) return AddressClass.Reserved; // ::, and IPv4-compatible
         if (bytes is [0x00, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0, ..]) return OfFour(bytes.AsSpan(12)); // NAT64
-        if (bytes[0] == 0x20 && bytes[1] == 0x02) return OfFour(bytes.AsSpan(2, 4)); // 6to4
+        if (bytes is [0x00, 0x64, 0xff, 0x9b, 0, 1, ..]) return AddressClass.Private; // a network's own NAT64 (RFC 8215): it leads wherever that network says
+        if (bytes is [0x20, 0x02, ..]) return OfFour(bytes.AsSpan(2, 4)); // 6to4
         if (address.IsIPv6LinkLocal) return AddressClass.LinkLocal;
         if (address.IsIPv6UniqueLocal || address.IsIPv6SiteLocal) return AddressClass.Private;
-        return address.IsIPv6Multicast ? AddressClass.Reserved : AddressClass.Public;
+        // Nothing beyond 2000::/3 is given out. In 2001::/23 are tunnels (Teredo, whose host may be private) and protocols' own addresses.
+        var isGivenOut = bytes[0] >> 5 == 1 && bytes is not [0x20, 0x01, <= 0x01, ..] and not [0x20, 0x01, 0x0d, 0xb8, ..] and not [0x3f, 0xff, <= 0x0f, ..];
+        return isGivenOut ? AddressClass.Public : AddressClass.Reserved;
     }
 
     private static AddressClass OfFour(ReadOnlySpan<byte> bytes) => (bytes[0], bytes[1]) switch

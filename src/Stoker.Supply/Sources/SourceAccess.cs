@@ -56,7 +56,7 @@ public sealed record SourceAccess
     /// <summary>Where short names are looked for, in order.</summary>
     public IReadOnlyList<ModelSourceKind> SourceOrder { get; init; } = [ModelSourceKind.HuggingFace, ModelSourceKind.Ollama];
 
-    /// <summary>Bytes are refused when they are not this (<c>--sha256</c>), for a single file; or null.</summary>
+    /// <summary>Bytes are refused when they are not this (<c>--sha256</c>), for a single file; or null. With it the owner may name plain http.</summary>
     public Digest? ExpectedDigest { get; init; }
 
     /// <summary>What the caller's environment says, for who has no daemon to send it to.</summary>

@@ -9,7 +9,11 @@ namespace Stoker.Supply.Sources;
 /// Opens every connection to an origin and judges it by the address that is really connected, not by the name: a name may change
 /// its answer between a check and a use.
 /// </summary>
-internal sealed class SourceConnector(SourceAccess access, AllowedPlaces allow, Func<string, CancellationToken, Task<IPAddress[]>> resolve)
+/// <param name="access">The job's.</param>
+/// <param name="proxy">Through which it goes, or null.</param>
+/// <param name="allow">Private places that may be reached.</param>
+/// <param name="resolve">Names to addresses.</param>
+internal sealed class SourceConnector(SourceAccess access, SourceProxy? proxy, AllowedPlaces allow, Func<string, CancellationToken, Task<IPAddress[]>> resolve)
 {
     /// <summary>The classes of address besides public ones that a request may reach.</summary>
     internal static readonly HttpRequestOptionsKey<AddressReach> ReachKey = new("stoker.reach");
@@ -23,8 +27,8 @@ internal sealed class SourceConnector(SourceAccess access, AllowedPlaces allow, 
     {
         var target = context.DnsEndPoint;
         var request = context.InitialRequestMessage;
-        // The proxy's address is the owner's; what it then connects to is out of our sight.
-        var isProxy = access.Proxy is { } proxy && Key(proxy.Host, proxy.Port) == Key(target.Host, target.Port);
+        // The proxy's address is the owner's; but whoever names it as where they are is judged like any other.
+        var isProxy = access.Proxy is { } own && Key(own.Host, own.Port) == Key(target.Host, target.Port) && IsProxied(request.RequestUri!);
         var isLiteral = IPAddress.TryParse(target.Host.Trim('[', ']'), out var literal);
         // Offline, not even the name service is asked.
         if (access.Offline && !isLiteral && !IsOwnName(target.Host)) throw Refusal(target.Host);
@@ -50,13 +54,31 @@ internal sealed class SourceConnector(SourceAccess access, AllowedPlaces allow, 
         throw failure ?? refusal ?? (Exception)new SocketException((int)SocketError.HostNotFound);
     }
 
+    /// <summary>
+    /// Why a request may not be sent to the proxy, or null. What a proxy connects to is out of our sight, but an address that is
+    /// named by its number is known before.
+    /// </summary>
+    internal StokerException? WhyNotProxied(HttpRequestMessage request)
+    {
+        var address = request.RequestUri!;
+        if (!IsProxied(address)) return null; // its connection will be judged
+        if (IPAddress.TryParse(address.Host.Trim('[', ']'), out var literal)) return WhyNot(request, new DnsEndPoint(address.Host, address.Port), literal, AddressClasses.Of(literal));
+        return WhyNotPlain(request, address.Host);
+    }
+
+    private bool IsProxied(Uri address) => proxy?.IsBypassed(address) == false;
+
+    private static StokerException? WhyNotPlain(HttpRequestMessage request, string host) =>
+        request.RequestUri!.Scheme != Uri.UriSchemeHttp || (request.Options.TryGetValue(ReachKey, out var reach) && reach.PlainHttp)
+            ? null
+            : new StokerException(ErrorKind.Forbidden, $"{Printable.Short(host)} would be contacted by plain http, where anybody may change the bytes: use https, or say what they must be with --sha256.");
+
     private StokerException? WhyNot(HttpRequestMessage request, DnsEndPoint target, IPAddress address, AddressClass kind)
     {
         var host = Printable.Short(target.Host);
         if (kind == AddressClass.Loopback && (AllowsKind(request, kind) || allow.Has(target.Host, address))) return null;
         if (access.Offline) return Refusal(target.Host);
-        if (request.RequestUri!.Scheme == Uri.UriSchemeHttp && kind != AddressClass.Loopback)
-            return new StokerException(ErrorKind.Forbidden, $"{host} would be contacted by plain http, which is for this machine only; use https.");
+        if (kind != AddressClass.Loopback && WhyNotPlain(request, target.Host) is { } plain) return plain;
         return kind == AddressClass.Public || AllowsKind(request, kind) || allow.Has(target.Host, address)
             ? null
             : new StokerException(ErrorKind.Forbidden, $"{host} leads to a {Name(kind)} address, which only an address typed by the owner may do, or one that the setting fetch.allow names.");
@@ -102,6 +124,9 @@ internal sealed class SourceConnector(SourceAccess access, AllowedPlaces allow, 
 /// <summary>Which addresses one request may reach besides public ones.</summary>
 internal readonly record struct AddressReach(bool Anywhere, AddressClass Also)
 {
+    /// <summary>By plain http too, beyond this machine: the digest that the owner gave tells whether the bytes are right.</summary>
+    internal bool PlainHttp { get; init; }
+
     /// <summary>What the owner typed or configured.</summary>
     internal static AddressReach Owner => new(true, AddressClass.Public);
 

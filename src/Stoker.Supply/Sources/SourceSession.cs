@@ -14,6 +14,7 @@ public sealed class SourceSession : IDisposable
     private const int MaxRedirects = 10;
     private static readonly string Version = typeof(SourceSession).Assembly.GetName().Version?.ToString(3) ?? "0";
 
+    private readonly SourceProxy? _proxy;
     private readonly SourceConnector _connector;
     private readonly Lazy<SocketsHttpHandler> _handler; // nothing of these is loaded for what needs no network
     private readonly Lazy<HttpMessageInvoker> _client;
@@ -27,7 +28,8 @@ public sealed class SourceSession : IDisposable
     {
         Access = access;
         _options = options;
-        _connector = new SourceConnector(access, options.Allow, options.Resolve);
+        _proxy = access is { Proxy: { } proxy, Offline: false } ? new SourceProxy(proxy, access.NoProxy) : null;
+        _connector = new SourceConnector(access, _proxy, options.Allow, options.Resolve);
         _handler = new Lazy<SocketsHttpHandler>(MakeHandler);
         _client = new Lazy<HttpMessageInvoker>(() => new HttpMessageInvoker(_handler.Value, disposeHandler: false));
         _registryTokens = new RegistryTokens(this);
@@ -157,14 +159,15 @@ public sealed class SourceSession : IDisposable
             MaxResponseDrainSize = 0,
             ResponseDrainTimeout = TimeSpan.Zero,
             PooledConnectionIdleTimeout = TimeSpan.FromSeconds(30),
-            UseProxy = Access.Proxy is not null && !Access.Offline,
-            Proxy = Access.Proxy is { } proxy ? new SourceProxy(proxy, Access.NoProxy) : null,
+            UseProxy = _proxy is not null,
+            Proxy = _proxy,
         };
         if (_authorities is not null) handler.SslOptions = _authorities.Trusting();
         return handler;
     }
 
-    private AddressReach FirstReach() => Access.Trust == CallerTrust.Owner ? AddressReach.Owner : AddressReach.PublicOnly;
+    private AddressReach FirstReach() =>
+        Access.Trust == CallerTrust.Owner ? AddressReach.Owner with { PlainHttp = Access.ExpectedDigest is not null } : AddressReach.PublicOnly;
 
     private async Task<HttpResponseMessage> SendAsync(SourceHop hop, Action<HttpRequestHeaders>? setHeaders, CancellationToken cancellationToken)
     {
@@ -183,6 +186,7 @@ public sealed class SourceSession : IDisposable
         if (hop.Address.Scheme == Uri.UriSchemeHttps) _authorities?.Read();
         using var request = new HttpRequestMessage(HttpMethod.Get, hop.Address) { Version = _options.HttpVersion, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
         request.Options.Set(SourceConnector.ReachKey, hop.Reach);
+        if (_connector.WhyNotProxied(request) is { } refusal) throw refusal;
         request.Headers.UserAgent.ParseAdd($"stoker/{Version}");
         request.Headers.AcceptEncoding.ParseAdd("identity");
         setHeaders?.Invoke(request.Headers);

@@ -116,7 +116,7 @@ public sealed class ReferenceParserTests
         { "ollama:model:..", "'..'" },
         { "ollama:", "empty" },
         { "ollama:a:b:c", "not allowed" },
-        { "http://example.org/a.gguf", "plain http" },
+        { "http://ann@example.org/a.gguf", "user name" },
         { "https://user:pw@example.org/a.gguf", "user name" },
         { "https://example.org/", "host" },
         { "https://example.org/a/%2e%2e/b.gguf", "'..'" },

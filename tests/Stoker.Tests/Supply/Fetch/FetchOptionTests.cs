@@ -1,6 +1,9 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Security.Cryptography;
 using Stoker.Core.Errors;
+using Stoker.Core.Models;
+using Stoker.Supply;
 using Stoker.Supply.Blobs;
 using Stoker.Supply.Fetch;
 using Stoker.Supply.Sources;
@@ -30,6 +33,33 @@ public sealed class FetchOptionTests
         var refused = await Assert.ThrowsAnyAsync<StokerException>(() => home.FetchAsync(behind with { Digest = null }));
         Assert.Equal(ErrorKind.Network, refused.Kind);
         Assert.DoesNotContain("wrong@", refused.Message);
+    }
+
+    [Fact] // what the owner types may point anywhere; over plain http the digest alone tells whose bytes they are
+    public async Task PlainHttp_ToAnotherHost_ComesWithADigestAndNeverWithoutOneOrForAStranger()
+    {
+        await using var home = await FetchHome.StartAsync();
+        var content = home.Publish("f.bin", 100_000);
+        await using var proxy = new RelayProxy("ann", "pw", new Uri(home.Hub.Url).Port);
+        home.Access = new SourceAccess { Proxy = SourceAccess.ParseProxy($"http://ann:pw@127.0.0.1:{proxy.Port}") };
+        var request = new FileRequest { Addresses = [new Uri("http://plain.example/files/f.bin")] };
+        using var supply = new FileSupply(home.Home, home.Options, home.Sources);
+        foreach (var (digest, trust) in new[] { ((Digest?)null, CallerTrust.Owner), (Digest.FromBytes(SHA256.HashData(content)), CallerTrust.Group) })
+        {
+            var refused = await Assert.ThrowsAnyAsync<StokerException>(() => FetchAsync(digest, trust));
+            Assert.Equal(ErrorKind.Forbidden, refused.Kind);
+            Assert.Contains("--sha256", refused.Message, StringComparison.Ordinal);
+        }
+        Assert.Empty(proxy.Targets);
+
+        var wrong = await Assert.ThrowsAnyAsync<StokerException>(() => FetchAsync(Digest.FromBytes(new byte[32]), CallerTrust.Owner));
+        Assert.Equal(ErrorKind.Corrupt, wrong.Kind);
+        var file = await FetchAsync(Digest.FromBytes(SHA256.HashData(content)), CallerTrust.Owner);
+        Assert.Equal(content.Length, file.SizeBytes);
+        Assert.Contains("http://plain.example/files/f.bin", proxy.Targets);
+
+        Task<FetchedFile> FetchAsync(Digest? digest, CallerTrust trust) =>
+            supply.FetchAsync(request with { Digest = digest }, home.Access with { Trust = trust }, static _ => { }, TestContext.Current.CancellationToken);
     }
 
     [Theory] // E5 38

@@ -5,7 +5,7 @@ using System.Text;
 
 namespace Stoker.Tests.Supply.Fetch;
 
-/// <summary>An HTTP proxy that knows CONNECT and Basic, and leads whatever is asked for to one port of this machine.</summary>
+/// <summary>An HTTP proxy that knows Basic, CONNECT and whole addresses (of those, a connection's first is told), and leads whatever is asked for to one port of this machine.</summary>
 internal sealed class RelayProxy : IAsyncDisposable
 {
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
@@ -65,7 +65,8 @@ internal sealed class RelayProxy : IAsyncDisposable
                 Targets.Enqueue(head.Split(' ')[1]);
                 using var to = new TcpClient();
                 await to.ConnectAsync(IPAddress.Loopback, _leadsTo, _stop.Token);
-                await stream.WriteAsync("HTTP/1.1 200 Connection established\r\n\r\n"u8.ToArray(), _stop.Token);
+                if (head.StartsWith("CONNECT ", StringComparison.Ordinal)) await stream.WriteAsync("HTTP/1.1 200 Connection established\r\n\r\n"u8.ToArray(), _stop.Token);
+                else await to.GetStream().WriteAsync(Encoding.ASCII.GetBytes(head), _stop.Token);
                 await Task.WhenAny(stream.CopyToAsync(to.GetStream(), _stop.Token), to.GetStream().CopyToAsync(stream, _stop.Token));
                 return;
             }

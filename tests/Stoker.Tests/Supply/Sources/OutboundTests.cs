@@ -89,6 +89,40 @@ public sealed class OutboundTests
         Assert.Equal(ErrorKind.Forbidden, refused.Kind);
     }
 
+    [Theory] // what a proxy connects to is out of our sight; what the address itself says is not
+    [InlineData("https://10.1.2.3/m", "private")]
+    [InlineData("https://169.254.169.254/latest", "link-local")]
+    [InlineData("https://2852039166/latest", "link-local")]
+    [InlineData("https://0xa9.0xfe.0251.0376/latest", "link-local")]
+    [InlineData("https://[::ffff:169.254.169.254]/latest", "link-local")]
+    [InlineData("https://[fd00:ec2::254]/latest", "private")]
+    [InlineData("https://[64:ff9b:1::a00:1]/m", "private")]
+    [InlineData("https://0.0.0.0/m", "reserved")]
+    [InlineData("https://127.0.0.1:{proxy}/m", "loopback")]
+    [InlineData("http://far.example/m", "plain http")]
+    public async Task ThroughAProxy_AStrangersOrARedirectsPlaceInside_IsRefusedBeforeItIsSent(string inside, string says)
+    {
+        using var root = new TempFolder();
+        await using var hub = await FakeHubServer.StartAsync(new FakeHubOptions { Root = root.Path, Tls = true, TlsNames = ["far.example"] });
+        await using var proxy = new Fetch.RelayProxy("ann", "pw", new Uri(hub.Url).Port);
+        inside = inside.Replace("{proxy}", $"{proxy.Port}", StringComparison.Ordinal);
+        hub.Faults.Add(new HubFault { Path = "/files/in", RedirectTo = inside });
+        File.WriteAllText(root.File("ca.pem"), hub.CaPem);
+        var access = new SourceAccess { CaFile = root.File("ca.pem"), Proxy = SourceAccess.ParseProxy($"http://ann:pw@127.0.0.1:{proxy.Port}") };
+
+        using var stranger = new SourceSession(access with { Trust = CallerTrust.Network }, new SourceOptions());
+        var refused = await Assert.ThrowsAnyAsync<StokerException>(() => stranger.GetAsync(new Uri(inside), null, null, CancellationToken.None));
+        Assert.Equal(ErrorKind.Forbidden, refused.Kind);
+        Assert.Contains(says, refused.Message, StringComparison.Ordinal);
+        Assert.Empty(proxy.Targets);
+
+        using var owner = new SourceSession(access, new SourceOptions());
+        var redirected = await Assert.ThrowsAnyAsync<StokerException>(() => owner.GetAsync(new Uri("https://far.example/files/in"), null, null, CancellationToken.None));
+        Assert.Equal(ErrorKind.Forbidden, redirected.Kind);
+        Assert.Contains(says, redirected.Message, StringComparison.Ordinal);
+        Assert.Equal(["far.example:443"], proxy.Targets);
+    }
+
     [Theory]
     [InlineData("no such host!")]
     [InlineData("10.0.0.0/40")]
