@@ -39,12 +39,17 @@ public sealed class FileSupply : IDisposable
     private readonly RangedFetcher _fetcher;
     private readonly SourceOptions _sources;
 
-    public FileSupply(string home, FetchOptions options, SourceOptions sources)
+    /// <param name="home"><c>STOKER_HOME</c>, absolute.</param>
+    /// <param name="options">How files are fetched.</param>
+    /// <param name="sources">The way to origins.</param>
+    /// <param name="quotaBytes">What blobs and partial downloads may take; what nobody needs goes for new ones. Files outside the store do not count. Null: no limit.</param>
+    public FileSupply(string home, FetchOptions options, SourceOptions sources, long? quotaBytes = null)
     {
         _store = new BlobStore(home);
         _manifests = new ManifestStore(home);
         _fetcher = new RangedFetcher(_store, options);
         _sources = sources;
+        if (quotaBytes is not null) _ = new StoreUpkeep(_store, _manifests, new OldestFirst(), quotaBytes, sources.Time, StoreUpkeep.OutsidersGrace);
     }
 
     /// <summary>Fetches what is not here, verifies, and puts it where it is wanted.</summary>

@@ -26,8 +26,11 @@ public sealed record StoreUsage(int Models, long ModelsBytes, long SharedBytes, 
 /// <param name="Why">For people.</param>
 public sealed record CollectedItem(string Name, long SizeBytes, string Why);
 
-/// <summary>Says what the store takes, removes what nobody needs, and makes room. Thread-safe.</summary>
-public sealed class StoreUpkeep
+/// <summary>
+/// Says what the store takes, removes what nobody needs, and makes room. What other processes have taken is seen on the disk; what they
+/// have only reserved is not. Thread-safe.
+/// </summary>
+public sealed class StoreUpkeep : IStoreRoom
 {
     /// <summary>How long an interrupted download is kept.</summary>
     public static readonly TimeSpan PartialAge = TimeSpan.FromDays(14);
@@ -35,9 +38,13 @@ public sealed class StoreUpkeep
     // Nobody finds it again: only who works on it now needs it.
     private static readonly TimeSpan NamelessAge = TimeSpan.FromDays(1);
 
-    // What another process has just fetched is in nobody's manifest and held in that process alone.
-    private static readonly TimeSpan Grace = TimeSpan.FromMinutes(10);
+    /// <summary>For who does not know what the daemon holds: a pull that is longer under way finds its first file gone, and says so.</summary>
+    internal static readonly TimeSpan OutsidersGrace = TimeSpan.FromDays(1);
 
+    // What another process has just fetched is in nobody's manifest and held in that process alone.
+    private static readonly TimeSpan OwnersGrace = TimeSpan.FromMinutes(10);
+
+    private readonly TimeSpan _grace;
     private readonly BlobStore _blobs;
     private readonly ManifestStore _manifests;
     private readonly IEvictionPolicy _policy;
@@ -46,13 +53,15 @@ public sealed class StoreUpkeep
     private readonly Lock _gate = new();
     private readonly List<RoomReservation> _reserved = [];
 
-    internal StoreUpkeep(BlobStore blobs, ManifestStore manifests, IEvictionPolicy policy, long? quotaBytes, TimeProvider time)
+    internal StoreUpkeep(BlobStore blobs, ManifestStore manifests, IEvictionPolicy policy, long? quotaBytes, TimeProvider time, TimeSpan? grace = null)
     {
+        _grace = grace ?? OwnersGrace;
         _blobs = blobs;
         _manifests = manifests;
         _policy = policy;
         _quotaBytes = quotaBytes;
         _time = time;
+        blobs.Room = this; // whoever brings a blob asks here
     }
 
     public StoreUsage Usage()
@@ -70,7 +79,7 @@ public sealed class StoreUpkeep
     /// <param name="dryRun">Only says what would go.</param>
     public IReadOnlyList<CollectedItem> Collect(bool dryRun) =>
     [
-        .. Unnamed(Grace).Where(one => dryRun || _blobs.TryRemove(one.Digest!.Value)).Select(static one => new CollectedItem(one.Name, one.SizeBytes, "no model names it")),
+        .. Unnamed(_grace).Where(one => dryRun || _blobs.TryRemove(one.Digest!.Value)).Select(static one => new CollectedItem(one.Name, one.SizeBytes, "no model names it")),
         .. _blobs.Partials.List().Where(one => Age(one) >= (PartialFolder.IsNameless(one.Name) ? NamelessAge : PartialAge) && (dryRun || _blobs.Partials.TryRemove(one.Name))).Select(static one => new CollectedItem(one.Name, one.SizeBytes, "a download that nobody went on with")),
     ];
 
@@ -94,35 +103,55 @@ public sealed class StoreUpkeep
         lock (_gate)
         {
             // A file that another pull brings already is in that one's reservation, and comes once.
-            var promised = _reserved.SelectMany(static one => one.Files).DistinctBy(static file => file.Key).ToList();
+            // One of unknown size has no room until its size is known.
+            var promised = _reserved.SelectMany(static one => one.Files).Where(static file => file.SizeBytes > 0).DistinctBy(static file => file.Key).ToList();
             var fresh = files.DistinctBy(static file => file.Key).ExceptBy(promised.Select(static file => file.Key), static file => file.Key).ToList();
-            Ensure(what, fresh.Sum(Outstanding), promised.Sum(Outstanding), files.Concat(promised).SelectMany(static file => file.PartialNames).ToHashSet(StringComparer.Ordinal));
+            Ensure(what, NeedOf(fresh), NeedOf(promised), files.Concat(promised).SelectMany(static file => file.PartialNames).ToHashSet(StringComparer.Ordinal));
             var made = new RoomReservation(files, this);
             _reserved.Add(made);
             return made;
         }
     }
 
-    private void Ensure(string what, long neededBytes, long promisedBytes, IReadOnlySet<string> keep)
+    async Task<IDisposable?> IStoreRoom.TakeAsync(string what, ExpectedBlob file, CancellationToken cancellationToken)
     {
-        if (neededBytes <= 0) return;
-        var missing = Missing(neededBytes + promisedBytes);
-        if (missing > 0)
+        if (_quotaBytes is null) return null;
+        // What is here already may take long to come, and no other process is to wait for that.
+        var turn = file.IsHere ? null : await _blobs.LockRoomAsync(_time, cancellationToken);
+        try
         {
-            var candidates = Unnamed(Grace).Concat(_blobs.Partials.List().Where(one => !keep.Contains(one.Name) && Age(one) >= Grace)).ToList();
-            foreach (var one in _policy.Choose(candidates, missing))
-                _ = one.Digest is { } digest ? _blobs.TryRemove(digest) : _blobs.Partials.TryRemove(one.Name);
-            missing = Missing(neededBytes + promisedBytes);
+            return new TakenRoom(MakeRoom(what, [file]), turn);
         }
-        if (missing <= 0) return;
-        var free = Math.Max(0, _blobs.FreeBytes() - promisedBytes);
-        if (free < neededBytes) throw DiskErrors.NoRoom($"{what} cannot be pulled", _blobs.Home, neededBytes, free);
-        var others = promisedBytes > 0 ? $", and {promisedBytes:N0} are on their way" : "";
-        throw new StokerException(ErrorKind.OutOfSpace, $"{what} cannot be pulled: it needs {neededBytes:N0} bytes more, and the store has {Used():N0} of the {_quotaBytes:N0} that the setting store.quota allows{others}. Remove a model (stoker rm), or raise the quota.");
+        catch
+        {
+            turn?.Dispose();
+            throw;
+        }
     }
 
-    private long Missing(long neededBytes) =>
-        Math.Max(neededBytes - _blobs.FreeBytes(), _quotaBytes is { } quota ? Used() + neededBytes - quota : long.MinValue);
+    private void Ensure(string what, Need fresh, Need promised, IReadOnlySet<string> keep)
+    {
+        if (fresh.Bytes <= 0) return;
+        var missing = Missing(fresh, promised);
+        if (missing > 0)
+        {
+            var candidates = Unnamed(_grace).Concat(_blobs.Partials.List().Where(one => !keep.Contains(one.Name) && Age(one) >= _grace)).ToList();
+            foreach (var one in _policy.Choose(candidates, missing))
+                _ = one.Digest is { } digest ? _blobs.TryRemove(digest) : _blobs.Partials.TryRemove(one.Name);
+            missing = Missing(fresh, promised);
+        }
+        if (missing <= 0) return;
+        var free = Math.Max(0, _blobs.FreeBytes() - promised.DiskBytes);
+        if (free < fresh.DiskBytes) throw DiskErrors.NoRoom($"{what} cannot be kept", _blobs.Home, fresh.DiskBytes, free);
+        var others = promised.Bytes > 0 ? $", and {promised.Bytes:N0} are on their way" : "";
+        throw new StokerException(ErrorKind.OutOfSpace, $"{what} cannot be kept: it needs {fresh.Bytes:N0} bytes more, and the store has {Used():N0} of the {_quotaBytes:N0} that the setting store.quota allows{others}. Remove a model (stoker rm) or what no model needs (stoker gc), or raise the quota.");
+    }
+
+    private long Missing(Need fresh, Need promised) => Math.Max(
+        fresh.DiskBytes > 0 ? fresh.DiskBytes + promised.DiskBytes - _blobs.FreeBytes() : long.MinValue,
+        _quotaBytes is { } quota ? Used() + fresh.Bytes + promised.Bytes - quota : long.MinValue);
+
+    private Need NeedOf(IReadOnlyList<ExpectedBlob> files) => new(files.Sum(Outstanding), files.Where(static file => !file.IsHere).Sum(Outstanding));
 
     // A download takes its disk blocks when it begins, so what it still needs is what its file lacks.
     private long Outstanding(ExpectedBlob file) => file.Digest is { } digest && _blobs.Contains(digest) ? 0 : Math.Max(0, file.SizeBytes - _blobs.PartialBytes(file.Key));
@@ -137,6 +166,19 @@ public sealed class StoreUpkeep
     }
 
     private TimeSpan Age(Evictable one) => _time.GetUtcNow() - one.TouchedAt;
+
+    /// <param name="Bytes">In the store.</param>
+    /// <param name="DiskBytes">Of these, what must be written.</param>
+    private readonly record struct Need(long Bytes, long DiskBytes);
+
+    private sealed record TakenRoom(IDisposable Reservation, PartialLock? Turn) : IDisposable
+    {
+        public void Dispose()
+        {
+            Reservation.Dispose();
+            Turn?.Dispose();
+        }
+    }
 
     private sealed class RoomReservation(IReadOnlyList<ExpectedBlob> files, StoreUpkeep owner) : IDisposable
     {

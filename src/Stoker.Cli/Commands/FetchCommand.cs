@@ -52,14 +52,14 @@ public static class FetchCommand
                 LeavesPageCache = true, // nobody says that the file will be read soon
             };
             var sources = new SourceOptions { Time = context.Time, Allow = AllowedPlaces.Parse(settings.FetchAllow) };
-            return await RunAsync(context, new FileSupply(paths.Home, options, sources), request, parsed.GetValue(json), interrupts.Token);
+            return await RunAsync(context, new FileSupply(paths.Home, options, sources, settings.QuotaBytes), request, parsed.GetValue(json), interrupts.Token);
         }));
         return command;
     }
 
     // Reading settings takes longer than finding a file that is here already, and mostly there are none.
-    private static StokerOptions SettingsOf(CliContext context, IReadOnlyDictionary<string, IReadOnlyList<string>> flags, StokerPaths paths) =>
-        File.Exists(paths.ConfigFile) || context.Environment.Keys.Any(static name => name.StartsWith("STOKER_FETCH_", StringComparison.Ordinal))
+    internal static StokerOptions SettingsOf(CliContext context, IReadOnlyDictionary<string, IReadOnlyList<string>> flags, StokerPaths paths) =>
+        File.Exists(paths.ConfigFile) || context.Environment.Keys.Any(static name => name.StartsWith("STOKER_FETCH_", StringComparison.Ordinal) || name.StartsWith("STOKER_STORE_", StringComparison.Ordinal))
             ? SettingsReader.Read(flags, context.Environment).Options
             : new StokerOptions { Home = paths.Home };
 

@@ -31,8 +31,11 @@ public static class VerifyCommands
         command.SetAction((parsed, _) => CommandRoot.RunAsync(context, async interrupts =>
         {
             var places = parsed.GetValue(mirror)!.ToLookup(static place => place.Contains("://", StringComparison.Ordinal));
-            var sources = new SourceOptions { Time = context.Time, Copies = new NamedCopies([.. places[false].Select(CopyOf)]) };
-            using var supply = new FileSupply(global.Paths(parsed).Home, new FetchOptions(), sources);
+            var paths = global.Paths(parsed);
+            var settings = FetchCommand.SettingsOf(context, global.Flags(parsed), paths);
+            var options = new FetchOptions { Rate = new TokenBucket(settings.FetchMaxRate, context.Time), Connections = new SemaphoreSlim(settings.FetchMaxConnections) };
+            var sources = new SourceOptions { Time = context.Time, Allow = AllowedPlaces.Parse(settings.FetchAllow), Copies = new NamedCopies([.. places[false].Select(CopyOf)]) };
+            using var supply = new FileSupply(paths.Home, options, sources, settings.QuotaBytes);
             return await RepairAsync(context, supply, Chosen(parsed.GetValue(model), parsed.GetValue(all)), [.. places[true].Select(MirrorOf)], interrupts.Token);
         }));
         return command;

@@ -99,10 +99,10 @@ public static class ReferenceParser
         if (!Uri.TryCreate(text, UriKind.Absolute, out var address) || address.Host.Length == 0) throw Refuse(text, "it is not a web address");
         if (address.UserInfo.Length > 0) throw Refuse(text, "it holds a user name or password; tokens are given apart (HF_TOKEN)");
         var path = text[(text.IndexOf("://", StringComparison.Ordinal) + 3)..];
-        var from = path.IndexOf('/', StringComparison.Ordinal);
-        path = from < 0 ? "" : path[(from + 1)..];
         var until = path.IndexOfAny(['?', '#']);
         if (until >= 0) path = path[..until];
+        var from = path.IndexOf('/', StringComparison.Ordinal);
+        path = from < 0 ? "" : path[(from + 1)..];
         if (HuggingFaceHosts.Contains(address.Host, StringComparer.OrdinalIgnoreCase) && address.IsDefaultPort)
             return ParseHubPage(text, path);
         if (path.Length == 0) throw Refuse(text, "it names a host, not a file");

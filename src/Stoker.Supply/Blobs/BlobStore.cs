@@ -41,6 +41,9 @@ public sealed class BlobStore : IDisposable
     /// <summary>Downloads under way and interrupted ones.</summary>
     public PartialFolder Partials { get; }
 
+    /// <summary>What may still be kept here: <see cref="StoreUpkeep"/> knows, where there is one.</summary>
+    internal IStoreRoom Room { get; set; } = new BoundlessRoom();
+
     /// <summary>Which blob an address led to.</summary>
     public KnownAddresses Addresses { get; }
 
@@ -85,6 +88,10 @@ public sealed class BlobStore : IDisposable
     /// <returns>The lock, or null where the file system's locks do nothing: then work in a nameless file.</returns>
     public Task<PartialLock?> LockPartialAsync(Digest key, TimeProvider time, CancellationToken cancellationToken) =>
         PartialLock.AcquireAsync(Path.Combine(_partial, key.Hex + ".lock"), time, cancellationToken);
+
+    /// <summary>Waits for its turn to take room: processes beside each other would else find the same.</summary>
+    internal Task<PartialLock?> LockRoomAsync(TimeProvider time, CancellationToken cancellationToken) =>
+        PartialLock.AcquireAsync(Path.Combine(_partial, "room.lock"), time, cancellationToken);
 
     /// <summary>The sums of a blob's chunks, or null when they are not known.</summary>
     public ChunkMap? ReadMap(Digest digest) => _maps.Read(digest);

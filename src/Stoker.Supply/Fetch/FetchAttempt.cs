@@ -16,7 +16,7 @@ internal sealed class FetchAttempt(
     private readonly IPartialContent _journalContent = options.OnDisk(journalFile);
     private readonly Origin[] _origins = [.. file.Origins.Take(byte.MaxValue).Select((address, number) => new Origin(address, session, number))];
 
-    /// <summary>What is in the partial file is wrong, and it cannot be told which part of it.</summary>
+    /// <summary>What is in the partial file is wrong, and it cannot be told which part of it; or it is no beginning to go on from.</summary>
     internal bool IsWorthless { get; private set; }
 
     /// <param name="forget">What is here is of another state of the origin.</param>
@@ -129,7 +129,7 @@ internal sealed class FetchAttempt(
     {
         if (_origins.Length > 1 && file.Digest is null && start.Known.ETag is null)
             throw new StokerException(ErrorKind.InvalidInput, "Several places can share a download only when its digest is known: give --sha256.");
-        Reserve(start.SizeBytes);
+        await ReserveAsync(start.SizeBytes, cancellationToken);
         await using var journal = resume is null
             ? JournalFile.Begin(_journalContent, _content, session.Options.Time, new JournalHeader { SizeBytes = start.SizeBytes, ETag = start.Known.ETag, LastModified = start.Known.LastModified, Sha256 = file.Digest?.Hex })
             : JournalFile.Continue(_journalContent, _content, session.Options.Time, resume.Journal);
@@ -184,7 +184,8 @@ internal sealed class FetchAttempt(
         _content.SetLength(0);
         _journalContent.SetLength(0);
         var size = whole.IsGzip ? file.SizeBytes : whole.Validators.SizeBytes ?? file.SizeBytes;
-        if (size is { } known) Reserve(known);
+        if (size is { } known) await ReserveAsync(known, cancellationToken);
+        IsWorthless = true; // nobody can go on in the middle of it
         Opened? current = opened;
         for (var failures = 1; ; failures++)
         {
@@ -192,7 +193,7 @@ internal sealed class FetchAttempt(
             {
                 using var response = current is null ? await opened.Origin.AskAsync(null, null, null, cancellationToken) : current.Response;
                 current = null;
-                var content = await WholeStream.ReceiveAsync(response, whole.IsGzip, size, _content, options, session.Options, done => Report(done, size), cancellationToken);
+                var content = await WholeStream.ReceiveAsync(response, whole.IsGzip, size, _content, options, session.Options, done => Report(done, size), StillFitsAsync, cancellationToken);
                 Report(content.SizeBytes, content.SizeBytes);
                 if (IsWrong(new Verified(content.Digest, content.GitSha1)))
                     throw Wrong(opened.Origin, content.Digest);
@@ -207,13 +208,20 @@ internal sealed class FetchAttempt(
         }
     }
 
-    private void Reserve(long sizeBytes)
+    private async Task ReserveAsync(long sizeBytes, CancellationToken cancellationToken)
     {
+        using var room = await store.Room.TakeAsync(file.Name, Expected(sizeBytes), cancellationToken);
         var missing = sizeBytes - _content.LengthBytes;
         var free = store.FreeBytes();
         if (missing > free) throw DiskErrors.NoRoom("There is no room for the download", store.Home, missing, free);
         _content.Reserve(sizeBytes);
     }
+
+    // Nobody said how much will come: what is here must not be too much already.
+    private async Task StillFitsAsync(long receivedBytes, CancellationToken cancellationToken) =>
+        (await store.Room.TakeAsync(file.Name, Expected(receivedBytes + 1), cancellationToken))?.Dispose();
+
+    private ExpectedBlob Expected(long sizeBytes) => new(RangedFetcher.KeyOf(file), file.Digest, sizeBytes);
 
     // What is known of the blob comes before its name: a crash between them costs nothing.
     private BlobLease Publish(long sizeBytes, Digest digest, ChunkSums[] sums, Validators validators)

@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using Stoker.Core.Errors;
 using Stoker.Native.Libc;
 using Stoker.Supply.Blobs;
 using Stoker.Supply.Sources;

@@ -1,4 +1,5 @@
 using Stoker.Core.Models;
+using Stoker.Native.Libc;
 using Stoker.Supply.Blobs;
 using Stoker.Supply.Sources;
 
@@ -11,6 +12,8 @@ internal sealed class LocalFirstFetcher(BlobStore store, IBlobFetcher next) : IB
     {
         foreach (var copy in session.CopiesOf(file))
         {
+            var coming = new ExpectedBlob(RangedFetcher.KeyOf(file), file.Digest, FileStamp.TryRead(copy.Path)?.SizeBytes ?? 0) { IsHere = true };
+            using var room = await store.Room.TakeAsync(file.Name, coming, cancellationToken);
             var adopted = await store.AdoptAsync(copy.Path, file.Digest, file.GitSha1, done => report(new FetchReport(done, file.SizeBytes) { IsLocal = true }), cancellationToken);
             if (adopted is not (var lease, var way)) continue;
             report(new FetchReport(lease.SizeBytes, lease.SizeBytes) { IsLocal = true, Place = copy.Place, Note = $"from {copy.Place} ({(way == ExportWay.HardLink ? "hard link" : way.ToString().ToLowerInvariant())})" });

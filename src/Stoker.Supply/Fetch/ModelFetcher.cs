@@ -74,10 +74,10 @@ public sealed class ModelFetcher
         }
     }
 
-    // What lies here already needs no room, or when it must be copied says so itself.
+    // What lies here already counts too; when it must be copied and the disk is full, that says so itself.
     private IDisposable ReserveRoom(ModelManifest manifest, BlobLease?[] leases, SourceSession session) => _makeRoom(
         manifest.Name,
-        [.. manifest.Files.Where((file, i) => leases[i] is null && !session.CopiesOf(file).Any()).Select(static file => new ExpectedBlob(RangedFetcher.KeyOf(file), file.Digest, file.SizeBytes ?? 0))]);
+        [.. manifest.Files.Where((_, i) => leases[i] is null).Select(file => new ExpectedBlob(RangedFetcher.KeyOf(file), file.Digest, file.SizeBytes ?? 0) { IsHere = session.CopiesOf(file).Any() })]);
 
     private async Task FetchMissingAsync(
         ModelManifest manifest, BlobLease?[] leases, SourceSession session, IProgress<StageProgress> progress, CancellationToken cancellationToken)

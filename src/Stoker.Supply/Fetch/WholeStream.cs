@@ -17,9 +17,19 @@ internal static class WholeStream
     private const int BufferBytes = 256 * 1024;
     private const int LeaveLagChunks = 4;
 
+    /// <param name="response">Its headers are read.</param>
+    /// <param name="isGzip">What comes is to be unpacked.</param>
+    /// <param name="sizeBytes">Announced, or null.</param>
+    /// <param name="content">Where it goes.</param>
+    /// <param name="options">The rate.</param>
+    /// <param name="source">The patience.</param>
+    /// <param name="report">Told of bytes.</param>
+    /// <param name="stillFits">Asked after each chunk of a length that nobody announced; throws.</param>
+    /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="SourceException">Cut, stalled, longer or shorter than announced.</exception>
     internal static async Task<WholeContent> ReceiveAsync(
-        SourceResponse response, bool isGzip, long? sizeBytes, IPartialContent content, FetchOptions options, SourceOptions source, Action<long> report, CancellationToken cancellationToken)
+        SourceResponse response, bool isGzip, long? sizeBytes, IPartialContent content, FetchOptions options, SourceOptions source, Action<long> report,
+        Func<long, CancellationToken, Task> stillFits, CancellationToken cancellationToken)
     {
         var shown = SourceSession.Shown(response.Address);
         await using var body = await response.OpenBodyAsync(options.RetryOf(source).StallTimeout, source.Time, cancellationToken);
@@ -51,6 +61,7 @@ internal static class WholeStream
                 }
                 if (received % Chunk.SizeBytes == 0 ? read > 0 : read == 0)
                 {
+                    if (sizeBytes is null) await stillFits(received, cancellationToken);
                     chunks.Add(new ChunkSums(ChunkHash.Read(chunkHash.GetHashAndReset()), crc));
                     crc = 0;
                     content.StartWriteBack(Chunk.Offset(chunks.Count - 1), Chunk.SizeBytes);

@@ -28,7 +28,7 @@ internal sealed class SourceConnector(SourceAccess access, SourceProxy? proxy, A
         var target = context.DnsEndPoint;
         var request = context.InitialRequestMessage;
         // The proxy's address is the owner's; but whoever names it as where they are is judged like any other.
-        var isProxy = access.Proxy is { } own && Key(own.Host, own.Port) == Key(target.Host, target.Port) && IsProxied(request.RequestUri!);
+        var isProxy = access.Proxy is { } own && Key(own.Host, own.Port) == Key(target.Host, target.Port) && (request.Method == HttpMethod.Connect || IsProxied(request.RequestUri!));
         var isLiteral = IPAddress.TryParse(target.Host.Trim('[', ']'), out var literal);
         // Offline, not even the name service is asked.
         if (access.Offline && !isLiteral && !IsOwnName(target.Host)) throw Refusal(target.Host);

@@ -68,8 +68,8 @@ public sealed class ReferenceParserTests
     [Fact]
     public void Refusal_OfASignedAddress_HasNoQuery()
     {
-        var refused = Assert.Throws<StokerException>(() => ModelReference.Parse("http://example.org/a.gguf?X-Amz-Signature=secret", Places));
-        Assert.Contains("example.org/a.gguf", refused.Message, StringComparison.Ordinal);
+        var refused = Assert.Throws<StokerException>(() => ModelReference.Parse("https://example.org/a%00.gguf?X-Amz-Signature=secret", Places));
+        Assert.Contains("example.org/a%00.gguf", refused.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("secret", refused.Message, StringComparison.Ordinal);
     }
 
@@ -117,6 +117,8 @@ public sealed class ReferenceParserTests
         { "ollama:", "empty" },
         { "ollama:a:b:c", "not allowed" },
         { "http://ann@example.org/a.gguf", "user name" },
+        { "https://example.org?/a.gguf", "a host, not a file" },
+        { "http://example.org:?#%2f./a", "a host, not a file" },
         { "https://user:pw@example.org/a.gguf", "user name" },
         { "https://example.org/", "host" },
         { "https://example.org/a/%2e%2e/b.gguf", "'..'" },
