@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Stoker.Bench;
 using Stoker.Bench.Fetch;
 using Stoker.Bench.Kv;
@@ -18,4 +19,17 @@ Console.CancelKeyPress += (_, pressed) =>
     pressed.Cancel = true;
     stop.Cancel();
 };
-return await BenchRun.RunAsync(options, Console.Out, Console.Error, stop.Token);
+// What ends a bench that takes too long (timeout) leaves no gigabytes behind either.
+using var onTerminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal =>
+{
+    signal.Cancel = true;
+    stop.Cancel();
+});
+try
+{
+    return await BenchRun.RunAsync(options, Console.Out, Console.Error, stop.Token);
+}
+catch (OperationCanceledException) when (stop.IsCancellationRequested)
+{
+    return 130;
+}

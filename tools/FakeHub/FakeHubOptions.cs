@@ -15,6 +15,12 @@ public sealed record FakeHubOptions
     /// <summary>The token that opens gated and private repositories.</summary>
     public string HuggingFaceToken { get; init; } = "hf_fakehub_token";
 
+    /// <summary>The key that reads from buckets (<c>s3/BUCKET/</c>) at <c>/BUCKET/KEY</c>.</summary>
+    public string S3KeyId { get; init; } = "fakehub";
+
+    /// <summary>Its secret; null: there are no buckets.</summary>
+    public string? S3Secret { get; init; }
+
     /// <summary>True: the registry wants a bearer token, which its own <c>/token</c> gives to everybody.</summary>
     public bool RegistryAuth { get; init; }
 

@@ -48,6 +48,7 @@ public sealed class FakeHubServer : IAsyncDisposable
         _app.Use(RecordAsync);
         new HuggingFaceApi(Content, options, Faults, answer, () => ContentUrl).Map(_app);
         new RegistryApi(Content, options, Faults, answer, () => ContentUrl).Map(_app);
+        new S3Api(Content, options, Faults, answer).Map(_app);
         _app.MapMethods("/lfs/{hex}", ["GET", "HEAD"], (HttpContext http, string hex) => SendContentAsync(http, hex, answer));
         _app.MapMethods("/blobs/{hex}", ["GET", "HEAD"], (HttpContext http, string hex) => SendContentAsync(http, hex, answer));
         _app.MapMethods("/files/{**path}", ["GET", "HEAD"], (HttpContext http, string path) => SendPlainAsync(http, path, answer));

@@ -47,11 +47,19 @@ internal sealed class FetchLab : IAsyncDisposable
     public static async Task<FetchLab> CreateAsync(string lab, long sizeBytes, CancellationToken cancellationToken)
     {
         var made = new FetchLab(Directory.CreateTempSubdirectory("stkb-").FullName, sizeBytes);
-        await made.CompileAsync(Path.Combine(lab, "origin/origin.c"), "origin", cancellationToken);
-        await made.CompileAsync(Path.Combine(lab, "receiver/receiver.c"), "receiver", cancellationToken);
-        Directory.CreateDirectory(Path.Combine(made._folder, "root"));
-        await made.WriteAsync(cancellationToken);
-        return made;
+        try
+        {
+            await made.CompileAsync(Path.Combine(lab, "origin/origin.c"), "origin", cancellationToken);
+            await made.CompileAsync(Path.Combine(lab, "receiver/receiver.c"), "receiver", cancellationToken);
+            Directory.CreateDirectory(Path.Combine(made._folder, "root"));
+            await made.WriteAsync(cancellationToken);
+            return made;
+        }
+        catch
+        {
+            await made.DisposeAsync();
+            throw;
+        }
     }
 
     /// <summary>Starts the origin anew.</summary>

@@ -75,8 +75,15 @@ internal static class FetchOverBench
                 var folder = Directory.CreateTempSubdirectory("stkb-").FullName;
                 await TouchedMemory.MakeAsync(lab.SizeBytes * 3 / 2, cancellationToken);
                 var contender = new FetchContender($"HTTP/{version}", Environment.ProcessPath!, into => [Verb, version, url, lab.Sha256, authorities, into]);
-                var sample = await FetchSample.TakeAsync(contender, folder, cancellationToken);
-                Directory.Delete(folder, recursive: true);
+                FetchSample sample;
+                try
+                {
+                    sample = await FetchSample.TakeAsync(contender, folder, cancellationToken);
+                }
+                finally
+                {
+                    Directory.Delete(folder, recursive: true);
+                }
                 progress.WriteLine(FormattableString.Invariant($"{name} {pair + 1}/{pairs} HTTP/{version} {sample.WallSeconds:0.00} s, {sample.CpuSeconds:0.00} s CPU"));
                 samples[version].Add(sample);
             }

@@ -20,6 +20,8 @@ internal sealed record FetchSample(double WallSeconds, double CpuSeconds, double
         var (cpu, written) = (ChildrenCpuSeconds(), WrittenBytesOfAll());
         var began = Stopwatch.GetTimestamp();
         using var process = Process.Start(start)!;
+        // Nothing of it may write into its folder any more, which is about to go.
+        await using var whenStopped = cancellationToken.UnsafeRegister(static child => Stop((Process)child!), process);
         var output = process.StandardOutput.ReadToEndAsync(cancellationToken);
         var error = process.StandardError.ReadToEndAsync(cancellationToken);
         double peak = 0;
@@ -44,6 +46,12 @@ internal sealed record FetchSample(double WallSeconds, double CpuSeconds, double
         var output = await process.StandardOutput.ReadToEndAsync(cancellationToken);
         await process.WaitForExitAsync(cancellationToken);
         return process.ExitCode == 0 ? output : throw new InvalidOperationException($"{program} ended with {process.ExitCode}: {await error}");
+    }
+
+    private static void Stop(Process process)
+    {
+        process.Kill();
+        process.WaitForExit();
     }
 
     private static double PeakOf(int processId)

@@ -43,6 +43,7 @@ internal static class SourceErrors
         {
             HttpStatusCode.NotFound or HttpStatusCode.Gone => (ErrorKind.NotFound, $"{shown} does not exist ({(int)status})."),
             HttpStatusCode.Unauthorized => (ErrorKind.Unauthorized, $"{shown} wants credentials (401)."),
+            HttpStatusCode.Forbidden when session.UsesS3 => (ErrorKind.Forbidden, $"{shown} is forbidden (403): check the keys (AWS_ACCESS_KEY_ID, AWS_PROFILE), what they may do, and this machine's clock."),
             HttpStatusCode.Forbidden => (ErrorKind.Forbidden, $"{shown} is forbidden (403); a signed address may have expired."),
             HttpStatusCode.TooManyRequests => (ErrorKind.Network, $"{address.Host} says that there were too many requests (429); try again later."),
             _ => (ErrorKind.Network, $"{shown} answered {(int)status} {Printable.Short(response.ReasonPhrase, 40)}."),

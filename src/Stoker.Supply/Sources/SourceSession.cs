@@ -46,6 +46,9 @@ public sealed class SourceSession : IDisposable
         return _s3.Value;
     }
 
+    /// <summary>True once the job signed or asked for something there.</summary>
+    internal bool UsesS3 => _s3.IsValueCreated;
+
     /// <summary>Other programs' models on this machine.</summary>
     internal IReadOnlyList<ILocalStore> LocalStores => _localStores ??=
     [

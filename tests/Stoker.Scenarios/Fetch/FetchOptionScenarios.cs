@@ -47,6 +47,20 @@ public sealed class FetchOptionScenarios
         Assert.True(Stopwatch.GetElapsedTime(began).TotalSeconds >= Bytes / 6e6 * 0.9);
     }
 
+    [Fact] // X22: what lands in the store counts; the file outside is its user's
+    public async Task Quota_OfTheSettings_IsKept()
+    {
+        await using var lab = await FetchLab.StartAsync(Bytes);
+        await using var other = await FetchLab.StartAsync(Bytes - 1);
+        await using var home = new StokerHome();
+        home.Environment["STOKER_STORE_QUOTA"] = "40MB";
+        (await home.StokerAsync([.. lab.Fetch(PlaceIn(home, "o")), "--copy"])).Expect(0);
+        Assert.Contains("store.quota", (await home.StokerAsync(other.Fetch(PlaceIn(home, "p")))).Expect(6).Error, StringComparison.Ordinal);
+        home.Environment["STOKER_STORE_QUOTA"] = "60MB";
+        (await home.StokerAsync(other.Fetch(PlaceIn(home, "p")))).Expect(0);
+        Assert.Contains("--sha256", (await home.StokerAsync("fetch", "--url", "f.bin", "--out", PlaceIn(home, "q"))).Expect(2).Error, StringComparison.Ordinal);
+    }
+
     [Fact] // X23: what is set for all downloads is kept by this one too, and only made less by its own
     public async Task MaxRate_OfTheSettings_IsKept()
     {

@@ -3,7 +3,6 @@ using Stoker.Core.Errors;
 using Stoker.Core.Models;
 using Stoker.Supply;
 using Stoker.Supply.Blobs;
-using Stoker.Supply.Fetch;
 using Stoker.Tests.Supply.Fetch;
 
 namespace Stoker.Tests.Supply;
