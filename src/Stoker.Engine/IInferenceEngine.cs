@@ -106,6 +106,9 @@ public sealed record LoadedModel
     /// <summary>Why they lie in memory though files were wanted; or null.</summary>
     public string? KvReason { get; init; }
 
+    /// <summary>Why layers that were asked for do not lie on a GPU; or null.</summary>
+    public string? GpuReason { get; init; }
+
     /// <summary>What the budget holds for it.</summary>
     public long ReservedBytes { get; init; }
 

@@ -75,7 +75,7 @@ public sealed class ModelLoader(IModelSource source, RunnerPool pool, MemoryLedg
         var model = await Task.Run(() => GgufModel.Open(files.WeightPaths), cancellationToken);
         if (!model.HasWeights)
             throw new StokerException(ErrorKind.Unsupported, $"{manifest.Name} holds a vocabulary and no weights: it can tokenise, but not generate.");
-        step.Done(model.SizeBytes);
+        step.Done(model.Parts.Sum(static part => part.DataPositionBytes)); // the headers
         return model;
     }
 
@@ -104,7 +104,9 @@ public sealed class ModelLoader(IModelSource source, RunnerPool pool, MemoryLedg
             var report = await runner.LoadAsync(command, fraction => step.Progress((long)(fraction * model.SizeBytes), model.SizeBytes), cancellationToken);
             await runner.WarmAsync(cancellationToken);
             memory.MarkAllocated(room.Actual(report));
-            step.Done(model.SizeBytes, StartNote(report, cached));
+            var note = StartNote(report, cached);
+            step.Done(model.SizeBytes, note, report.GpuReason);
+            pool.NoteStart(manifest, report, step.Elapsed, $"{ByteCount.Text(model.SizeBytes)}, {note}", runner.ProcessId);
             return new RunningModel(manifest, identity, options, runner, report, files, memory);
         }
         catch (Exception error)

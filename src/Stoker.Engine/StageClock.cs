@@ -21,10 +21,12 @@ internal sealed class StageClock
         Report(0, null, isDone: false, null);
     }
 
+    internal TimeSpan Elapsed => _time.GetElapsedTime(_began);
+
     internal void Progress(long done, long total) => Report(done, total, isDone: false, null);
 
-    internal void Done(long total = 0, string? note = null) => Report(total, total, isDone: true, note);
+    internal void Done(long total = 0, string? note = null, string? warning = null) => Report(total, total, isDone: true, note, warning);
 
-    private void Report(long done, long? total, bool isDone, string? note) =>
-        _progress?.Report(new StageProgress(_stage, _item, done, total, _time.GetElapsedTime(_began).TotalMilliseconds, isDone) { Note = note });
+    private void Report(long done, long? total, bool isDone, string? note, string? warning = null) =>
+        _progress?.Report(new StageProgress(_stage, _item, done, total, _time.GetElapsedTime(_began).TotalMilliseconds, isDone) { Note = note, Warning = warning });
 }

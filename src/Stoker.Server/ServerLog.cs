@@ -22,4 +22,7 @@ internal static partial class ServerLog
 
     [LoggerMessage(EventId = 5005, Level = LogLevel.Information, Message = "Removed {Conversations} conversations of the prompt cache: kv.promptCache is off")]
     public static partial void PromptCacheRemoved(ILogger logger, int conversations);
+
+    [LoggerMessage(EventId = 5006, Level = LogLevel.Warning, Message = "Conversations cannot be kept as they should: {Problem}")]
+    public static partial void SessionsUnusable(ILogger logger, string problem);
 }

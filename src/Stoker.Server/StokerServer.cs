@@ -39,7 +39,7 @@ public sealed class StokerServer : IAsyncDisposable
     private readonly RunnerLog _runnerLog;
     private readonly IInferenceEngine _engine;
     private readonly JobTable _jobs;
-    private readonly ScopeSecret _scopeSecret;
+    private readonly KeptConversations _conversations;
     private readonly HttpFront _front;
     private readonly IdleTrim _trim;
     private readonly SessionScrub _scrub;
@@ -66,8 +66,8 @@ public sealed class StokerServer : IAsyncDisposable
         MapApi(routes, registry);
         MapAdmin(routes, registry, adminLogger, runner);
         DaemonMetrics.Add(registry);
-        _scopeSecret = ScopeSecret.ReadOrCreate(start.Paths.ScopeSecret);
-        _front = new HttpFront(HttpOptionsOf(start, _scopeSecret), routes, httpMetrics, _log);
+        _conversations = new KeptConversations(_sessions, start, _logger);
+        _front = new HttpFront(HttpOptionsOf(start, _conversations), routes, httpMetrics, _log);
         _trim = new IdleTrim(httpMetrics, HasJobs, start.Time);
         _scrub = new SessionScrub(
             _sessions, start.Settings.Options.SessionsScrub, () => httpMetrics.ActiveCount > 0 || HasJobs(),
@@ -97,9 +97,7 @@ public sealed class StokerServer : IAsyncDisposable
         try
         {
             if (server._supply.Recover() is > 0 and var freed) ServerLog.Recovered(server._logger, freed);
-            if (server._sessions.Recover() is > 0 and var folders) ServerLog.RecoveredSessions(server._logger, folders);
-            if (start.Settings.Options.PromptCacheBytes == 0 && server._sessions.RemoveCached(static _ => true) is > 0 and var removed) ServerLog.PromptCacheRemoved(server._logger, removed);
-            if (server._scopeSecret.WhyNew is { } reason) server.LoseKeysConversations(reason);
+            server._conversations.LookAfter();
             await server._front.StartAsync(cancellationToken);
         }
         catch
@@ -133,14 +131,6 @@ public sealed class StokerServer : IAsyncDisposable
         _log.Dispose();
     }
 
-    // Under the new secret nobody can ask for what was kept under the old one.
-    private void LoseKeysConversations(string reason)
-    {
-        var named = _sessions.List().Count(static session => ApiKeyCheck.IsScopeOfKey(session.Scope));
-        var cached = _sessions.RemoveCached(ApiKeyCheck.IsScopeOfKey);
-        if (named + cached > 0) ServerLog.ScopeSecretLost(_logger, _start.Paths.ScopeSecret, reason, named, cached);
-    }
-
     private static SupplyOptions SupplyOptionsOf(ServerStart start) => new()
     {
         Home = start.Paths.Home,
@@ -165,7 +155,7 @@ public sealed class StokerServer : IAsyncDisposable
         LlamaDirectory = start.Settings.Options.LlamaDirectory,
     };
 
-    private static HttpOptions HttpOptionsOf(ServerStart start, ScopeSecret scopeSecret)
+    private static HttpOptions HttpOptionsOf(ServerStart start, KeptConversations conversations)
     {
         var options = start.Settings.Options;
         return new HttpOptions
@@ -178,7 +168,7 @@ public sealed class StokerServer : IAsyncDisposable
             AllowedHosts = [.. options.AllowedHosts, options.Host],
             AllowedOrigins = options.AllowedOrigins,
             Limits = new HttpLimits { MaxBodyBytes = options.MaxBodyBytes },
-            ScopeSecret = scopeSecret.Bytes,
+            ScopeSecret = conversations.ScopeSecretBytes,
         };
     }
 

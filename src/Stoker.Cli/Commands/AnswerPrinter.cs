@@ -36,6 +36,7 @@ public sealed class AnswerPrinter(CliContext context, DaemonClient client, RunOp
                 if (sent.Name != "progress") continue;
                 var report = Parse(sent.Text, AdminJson.Default.StageProgress);
                 stages.Add(report);
+                Warn(report, status);
                 status.Show(Describe(report));
             }
         }
@@ -69,6 +70,7 @@ public sealed class AnswerPrinter(CliContext context, DaemonClient client, RunOp
                 {
                     var report = Parse(sent.Text, AdminJson.Default.StageProgress);
                     stages.Add(report);
+                    Warn(report, status);
                     if (text.Length == 0) status.Show(Describe(report));
                     continue;
                 }
@@ -102,6 +104,13 @@ public sealed class AnswerPrinter(CliContext context, DaemonClient client, RunOp
         time.Take(stages);
         Remark(finish, time);
         return new PrintedAnswer(text.ToString(), interrupted);
+    }
+
+    private void Warn(StageProgress report, LiveLine status)
+    {
+        if (report.Warning is not { } warning) return;
+        status.Clear();
+        _console.Note(Printable.Short(warning, 300));
     }
 
     // A file gets the answer's bytes and a closing newline; so does a terminal.

@@ -55,6 +55,7 @@ public static class BenchCommand
         Row("Private_Dirty, MiB", static state => state.Memory?.PrivateDirty, "0");
         Row("VmHWM, MiB", static state => state.Memory?.VmHwm, "0");
         table.Write(console);
+        if (report.Start is { } start) console.Out.WriteLine(start);
 
         void Row(string what, Func<ModelBenchState, double?> value, string format) =>
             table.Add(what, Text(value(empty), format), Text(value(filled), format));
@@ -64,7 +65,8 @@ public static class BenchCommand
 }
 
 /// <summary>What <c>stoker bench model</c> measured.</summary>
-public sealed record ModelBenchReport(string Model, ModelBenchState NearlyEmpty, ModelBenchState Filled);
+/// <param name="Start">The stages of its start with their bytes and what of them was in the page cache; null: it was loaded before.</param>
+public sealed record ModelBenchReport(string Model, string? Start, ModelBenchState NearlyEmpty, ModelBenchState Filled);
 
 /// <summary>One state of the context.</summary>
 /// <param name="ContextTokens">Prompt and answer.</param>

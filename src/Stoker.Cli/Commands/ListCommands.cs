@@ -97,6 +97,8 @@ public static class ListCommands
         table.Write(context.Console);
         foreach (var model in list.Models.Where(static model => model.KvReason is not null))
             context.Console.Note($"{Printable.Short(model.Name)}: KV lies in memory, because {Printable.Short(model.KvReason, 300)}");
+        foreach (var model in list.Models.Where(static model => model.GpuReason is not null))
+            context.Console.Note($"{Printable.Short(model.Name)}: {Printable.Short(model.GpuReason, 300)}");
     }
 
     private static string Unloads(CliContext context, LoadedModel model)

@@ -2,8 +2,11 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Stoker.Cli.Client;
+using Stoker.Cli.Output;
 using Stoker.Core.Errors;
 using Stoker.Engine;
+using Stoker.Core.Progress;
+using Stoker.Server.Admin.Contracts;
 using Stoker.Server.OpenAi.Contracts;
 
 namespace Stoker.Cli.Commands;
@@ -14,6 +17,8 @@ internal sealed class ModelBench(CliContext context, DaemonClient client, string
     private const string Sentence = "The stoker feeds the fire and watches the gauge. ";
     private const int WarmUpSentences = 8;
     private const int UsualFill = 2048;
+
+    private readonly List<StageProgress> _stages = [];
 
     private readonly record struct Answer(Timings Timings, TimeSpan FirstText);
 
@@ -26,17 +31,27 @@ internal sealed class ModelBench(CliContext context, DaemonClient client, string
         var fill = wanted ?? Math.Min(UsualFill, (int)((holds - (long)answerTokens) * 3 / 4));
         if (fill + (long)answerTokens > holds)
             throw new StokerException(ErrorKind.TooLarge, string.Create(CultureInfo.InvariantCulture, $"{fill} tokens (--fill) and {answerTokens} of the answer (--tokens) do not fit {Printable.Short(model)}'s context of {holds}: a smaller --fill, or a larger --ctx."));
+        var start = StartOf(_stages);
         context.Console.Note("A short prompt …");
         var (small, nearlyEmpty) = await MeasureAsync(1, cancellationToken);
         var perSentence = Math.Max(1.0, (Prompt(warm) - Prompt(small)) / (double)(WarmUpSentences - 1));
         var sentences = Math.Max(1, (int)((fill - Prompt(small)) / perSentence) + 1);
         context.Console.Note(string.Create(CultureInfo.InvariantCulture, $"A prompt of about {fill} tokens …"));
         var (_, filled) = await MeasureAsync(sentences, cancellationToken);
-        return new ModelBenchReport(model, nearlyEmpty, filled);
+        return new ModelBenchReport(model, start, nearlyEmpty, filled);
     }
 
     private async Task<LoadedModel?> LoadedAsync(CancellationToken cancellationToken) =>
         (await client.LoadedAsync(cancellationToken)).Models.FirstOrDefault(loaded => loaded.Name == model);
+
+    // Null: it was loaded before.
+    private static string? StartOf(IReadOnlyList<StageProgress> stages)
+    {
+        if (!stages.Any(static stage => stage.Stage == Stage.Load)) return null;
+        var line = new TimeLine();
+        line.Take(stages.Where(static stage => stage.Stage <= Stage.Load));
+        return line.Compose();
+    }
 
     private static int Prompt(Answer answer) => answer.Timings.PromptN + answer.Timings.CacheN;
 
@@ -71,7 +86,11 @@ internal sealed class ModelBench(CliContext context, DaemonClient client, string
         Timings? timings = null;
         await foreach (var sent in client.ChatAsync(request, cancellationToken))
         {
-            if (sent.Name == "progress") continue;
+            if (sent.Name == "progress")
+            {
+                _stages.Add(JsonSerializer.Deserialize(sent.Text, AdminJson.Default.StageProgress)!);
+                continue;
+            }
             var chunk = JsonSerializer.Deserialize(sent.Text, OpenAiJson.Default.ChatChunk)!;
             // The role comes at once; a token may hold no whole letter yet: the first text that there is.
             if (first is null && chunk.Choices is [{ Delta.Content.Length: > 0 }, ..]) first = context.Time.GetElapsedTime(begun);

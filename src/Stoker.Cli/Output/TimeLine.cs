@@ -25,7 +25,8 @@ public sealed class TimeLine
     /// <summary>Takes reports in any order; of each step and item the last one counts.</summary>
     public void Take(IEnumerable<StageProgress> reports)
     {
-        foreach (var group in reports.GroupBy(static report => report.Stage))
+        var latest = reports.GroupBy(static report => (report.Stage, report.Item)).Select(static group => group.Last());
+        foreach (var group in latest.GroupBy(static report => report.Stage))
         {
             var whole = group.LastOrDefault(static report => report.Item is null);
             _stages[group.Key] = whole is not null
@@ -40,9 +41,11 @@ public sealed class TimeLine
         foreach (var (stage, (ms, bytes, note)) in _stages)
         {
             if (stage == Stage.FirstToken && FirstToken is not null) continue;
-            var rate = stage is Stage.Fetch && bytes > 0 && ms > 0 ? $" ({Units.Bytes(bytes)}, {Units.Rate(bytes / ms * 1000)})" : "";
-            var remark = note is { Length: > 0 } ? $" ({note})" : "";
-            parts.Add($"{Name(stage)} {Units.Duration(TimeSpan.FromMilliseconds(ms))}{rate}{remark}");
+            List<string> remarks = [];
+            if (bytes > 0) remarks.Add(Units.Bytes(bytes));
+            if (stage is Stage.Fetch && bytes > 0 && ms > 0) remarks.Add(Units.Rate(bytes / ms * 1000));
+            if (note is { Length: > 0 }) remarks.Add(note);
+            parts.Add($"{Name(stage)} {Units.Duration(TimeSpan.FromMilliseconds(ms))}{(remarks.Count > 0 ? $" ({string.Join(", ", remarks)})" : "")}");
         }
         if (FirstToken is { } first) parts.Add($"first token {Units.Duration(first)}");
         if (PromptTokens > 0) parts.Add($"prompt {Units.Count(PromptTokens, "token")}");

@@ -38,4 +38,7 @@ public sealed record StageProgress(
 
     /// <summary>A short note for people, e.g. "already here" or why a mirror was left.</summary>
     public string? Note { get; init; }
+
+    /// <summary>What was asked for and is not so, though the step went well; null: nothing. For people who did not ask for details.</summary>
+    public string? Warning { get; init; }
 }

@@ -74,6 +74,7 @@ public sealed class RunnerModel : IDisposable
                     Slots = kv?.Slots ?? 1,
                     KvMode = kv?.Mode ?? KvMode.Ram,
                     KvReason = kv?.Reason,
+                    GpuReason = WhyNoGpu(command.GpuLayers, library.HasGpu),
                 },
             };
         }
@@ -88,6 +89,9 @@ public sealed class RunnerModel : IDisposable
 
     /// <summary>The context that a model gets. Pure.</summary>
     public static int ContextTokens(int? asked, int trained) => asked ?? (trained > 0 ? Math.Min(trained, DefaultContextTokens) : DefaultContextTokens);
+
+    /// <summary>Why layers that were asked for do not lie on a GPU; null: none were, or they do. Pure.</summary>
+    public static string? WhyNoGpu(int? layers, bool hasGpu) => layers > 0 && !hasGpu ? "this llama.cpp has no GPU: --ngl is without effect" : null;
 
     /// <summary>
     /// The largest state of a conversation in memory that may be copied: a runner's heap is limited, the session in each slot holds its
@@ -141,6 +145,7 @@ public sealed class RunnerModel : IDisposable
             Threads = threads,
             MicroBatch = MicroBatchTokens,
             SessionsFolder = command.SessionsFolder,
+            MayOffload = library.HasGpu && command.GpuLayers != 0,
             WindowTokens = command.KvWindowTokens,
             MostStateBytes = MostStateBytes(HeapBytes, command.Slots ?? 1),
         };

@@ -187,7 +187,7 @@ public sealed class KvContext : IDisposable
             return null;
         }
         var memory = context.SlotMemory!;
-        reason = memory.Problem;
+        reason = memory.Problem ?? (options.MayOffload ? KvShape.WhyNotAllHere(memory.Tensors, model.LayerCount, model.IsHybrid) : null);
         if (reason is null && KvShape.TryOf(memory.Tensors, context.SequenceTokens, SlotMemory.PageBytes, options.KeyType, options.ValueType, out var shape, out reason))
         {
             shape = options.Fault?.Found?.Invoke(shape) ?? shape;

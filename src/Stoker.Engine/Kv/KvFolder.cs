@@ -45,7 +45,7 @@ public static class KvFolder
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            return $"{folder} is not writable: {error.Message}";
+            return $"{folder} is not writable: {error.Message.TrimEnd('.')}";
         }
     }
 }

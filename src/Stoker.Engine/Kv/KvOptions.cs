@@ -35,6 +35,9 @@ public sealed record KvOptions
     /// </summary>
     public int? WindowTokens { get; init; }
 
+    /// <summary>Layers may lie on a GPU, with their cells.</summary>
+    public bool MayOffload { get; init; }
+
     /// <summary>For tests of the checks that a context in files must pass; null: nothing is changed.</summary>
     internal KvFault? Fault { get; init; }
 }

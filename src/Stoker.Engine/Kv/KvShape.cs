@@ -12,6 +12,17 @@ public sealed record KvShape(KvLayout Layout, IReadOnlyList<int> Tensors, IReadO
 {
     private const string KeyPrefix = "cache_k_l";
 
+    /// <summary>Where layers may lie on a GPU: which cells are not in main memory, in words for people; null: all are. Pure.</summary>
+    /// <param name="layers">That the model has.</param>
+    /// <param name="isHybrid">Not all of them have cells.</param>
+    public static string? WhyNotAllHere(IReadOnlyList<SlotTensor> tensors, int layers, bool isHybrid)
+    {
+        var here = tensors.Count(static tensor => tensor.Name.StartsWith(KeyPrefix, StringComparison.Ordinal));
+        return here == layers ? null
+            : isHybrid ? $"of {layers} layers {here} have KV in main memory: that of others may lie on the GPU"
+            : $"KV of {layers - here} of {layers} layers lies on the GPU";
+    }
+
     /// <summary>Reads the shape off the tensors. False: they are not what slots can be mapped under, with the reason. Pure.</summary>
     /// <param name="cellsPerSlot">Cells of each slot.</param>
     public static bool TryOf(

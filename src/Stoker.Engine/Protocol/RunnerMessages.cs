@@ -96,6 +96,9 @@ public sealed record LoadedReport
 
     /// <summary>Why they lie in memory though files were wanted; or null.</summary>
     public string? KvReason { get; init; }
+
+    /// <summary>Why layers that were asked for do not lie on a GPU; or null.</summary>
+    public string? GpuReason { get; init; }
 }
 
 /// <summary>Text to tokens.</summary>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Stoker.Core.Errors;
 using Stoker.Core.Models;
 using Stoker.Engine.Chat;
@@ -103,9 +104,15 @@ public sealed class RunnerPool : IAsyncDisposable
             if (loaded is null) return;
             _current = loaded;
         }
-        _options.Log?.Invoke(loaded.Manifest.Name, $"Loaded {loaded.Manifest.Name}: {loaded.Report.Description}, context {loaded.Report.ContextTokens} in {loaded.Report.Slots} slots, KV in {(loaded.Report.KvMode == KvMode.Ssd ? "files" : "memory")}{(loaded.Report.KvReason is { } why ? $" ({why})" : "")}, {loaded.Report.Threads} threads, {loaded.Report.LoadMs:0} ms (runner {loaded.Runner.ProcessId}).");
         Keep(WatchAsync(loaded));
     }
+
+    /// <summary>A model was loaded: its line in the log.</summary>
+    /// <param name="took">Starting the runner, loading, warming.</param>
+    /// <param name="what">Its bytes, how many of them were in memory, and how it is set up.</param>
+    public void NoteStart(ModelManifest manifest, LoadedReport report, TimeSpan took, string what, int process) => _options.Log?.Invoke(
+        manifest.Name,
+        string.Create(CultureInfo.InvariantCulture, $"Loaded {manifest.Name}: {report.Description}, load {took.TotalSeconds:0.00} s ({what}{(report.GpuReason is { } why ? $"; {why}" : "")}), runner {process}."));
 
     /// <summary>A runner that ended before its model was loaded.</summary>
     public void NoteCrash(ModelManifest manifest, string reason)
@@ -178,6 +185,7 @@ public sealed class RunnerPool : IAsyncDisposable
                     Slots = current.Report.Slots,
                     Kv = current.Report.KvMode,
                     KvReason = current.Report.KvReason,
+                    GpuReason = current.Report.GpuReason,
                     ReservedBytes = current.ReservedBytes,
                     Requests = _answering + waiting,
                     UnloadsAt = _idle is { } idle ? _time.GetUtcNow() + Left(idle) : null,

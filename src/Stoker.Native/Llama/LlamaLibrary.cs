@@ -27,7 +27,11 @@ public sealed unsafe class LlamaLibrary
         GgmlVersion = Text(LlamaNative.ggml_version());
         GgmlCommit = Text(LlamaNative.ggml_commit());
         SystemFeatures = Text(LlamaNative.llama_print_system_info());
+        HasGpu = LlamaNative.llama_supports_gpu_offload() != 0;
     }
+
+    /// <summary>There is a GPU here, and a backend that can use it.</summary>
+    public bool HasGpu { get; }
 
     /// <summary>Where the libraries were found.</summary>
     public string Folder { get; }

@@ -17,6 +17,7 @@ internal static unsafe partial class LlamaNative
     [LibraryImport(Llama)] internal static partial void llama_backend_init();
     [LibraryImport(Llama)] internal static partial void llama_log_set(delegate* unmanaged[Cdecl]<int, byte*, void*, void> callback, void* userData);
     [LibraryImport(Llama)] internal static partial byte* llama_print_system_info();
+    [LibraryImport(Llama)] internal static partial byte llama_supports_gpu_offload();
     [LibraryImport(GgmlBase)] internal static partial byte* ggml_version();
     [LibraryImport(GgmlBase)] internal static partial byte* ggml_commit();
     [LibraryImport(Ggml)] internal static partial void ggml_backend_load_all_from_path(byte* folder);

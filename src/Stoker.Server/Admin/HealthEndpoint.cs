@@ -1,5 +1,7 @@
 using Stoker.Core.Errors;
 using Stoker.Core.Models;
+using Stoker.Engine.Kv;
+using Stoker.Engine.Protocol;
 using Stoker.Engine.Runners;
 using Stoker.Engine.Sessions;
 using Stoker.Server.Admin.Contracts;
@@ -77,6 +79,7 @@ public sealed class HealthEndpoint(DaemonFacts facts, ModelSupply supply, Sessio
     {
         try
         {
+            KvFolder.Check(KvMode.Ssd, sessions.Options.Root);
             var kept = sessions.List();
             var damaged = kept.Where(static session => session.State == SessionState.Damaged).Select(static session => session.Name ?? session.Id).ToList();
             return damaged.Count == 0
@@ -85,7 +88,7 @@ public sealed class HealthEndpoint(DaemonFacts facts, ModelSupply supply, Sessio
         }
         catch (StokerException exception)
         {
-            return new HealthCheck("sessions", HealthState.Failed, exception.Message);
+            return new HealthCheck("sessions", exception.Kind == ErrorKind.Unsupported ? HealthState.Warning : HealthState.Failed, exception.Message);
         }
     }
 

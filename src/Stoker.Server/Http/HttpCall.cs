@@ -6,7 +6,7 @@ namespace Stoker.Server.Http;
 /// <summary>One request on its way to its endpoint.</summary>
 public sealed class HttpCall
 {
-    internal HttpCall(HttpContext http, CallerTrust trust, string? routeValue, HttpLimits limits, ReadOnlyMemory<byte> scopeSecret)
+    internal HttpCall(HttpContext http, CallerTrust trust, string? routeValue, HttpLimits limits, Func<ReadOnlyMemory<byte>> scopeSecret)
     {
         _scopeSecret = scopeSecret;
         Http = http;
@@ -15,7 +15,7 @@ public sealed class HttpCall
         Limits = limits;
     }
 
-    private readonly ReadOnlyMemory<byte> _scopeSecret;
+    private readonly Func<ReadOnlyMemory<byte>> _scopeSecret;
 
     /// <summary>Of whoever calls through the Unix socket.</summary>
     public const string OwnerScope = "";
@@ -29,8 +29,9 @@ public sealed class HttpCall
     /// Whose conversations the caller may see: the owner's (the Unix socket), a key's (one word for each key, never the key), or
     /// those of everybody without one.
     /// </summary>
+    /// <exception cref="Core.Errors.StokerException">Io: of a key, where the home's secret can be neither read nor made.</exception>
     public string Scope => Trust != CallerTrust.Network ? OwnerScope
-        : ApiKeyCheck.Offered(Http.Request.Headers.Authorization, Http.Request.Headers["x-api-key"]) is { Length: > 0 } key ? ApiKeyCheck.ScopeOf(key, _scopeSecret.Span)
+        : ApiKeyCheck.Offered(Http.Request.Headers.Authorization, Http.Request.Headers["x-api-key"]) is { Length: > 0 } key ? ApiKeyCheck.ScopeOf(key, _scopeSecret().Span)
         : "network";
 
     /// <summary>What stood in the path where the route has a hole, unescaped; null when it has none.</summary>

@@ -25,10 +25,10 @@ public sealed record HttpOptions
 
     public HttpLimits Limits { get; init; } = new();
 
-    /// <summary>Never prints the keys.</summary>
-    /// <summary>Under which an API key's conversations are kept (<see cref="Http.ScopeSecret"/>).</summary>
-    public ReadOnlyMemory<byte> ScopeSecret { get; init; }
+    /// <summary>Under which an API key's conversations are kept (<see cref="Http.ScopeSecret"/>); asked when a key's scope is. It may refuse with Io.</summary>
+    public Func<ReadOnlyMemory<byte>> ScopeSecret { get; init; } = static () => ReadOnlyMemory<byte>.Empty;
 
+    /// <summary>Never prints the keys.</summary>
     public override string ToString() => $"HttpOptions {{ SocketPath = {SocketPath}, Tcp = {Tcp}, ApiKeys = {ApiKeys.Count} }}";
 }
 

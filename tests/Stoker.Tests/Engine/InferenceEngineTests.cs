@@ -210,6 +210,38 @@ public sealed class InferenceEngineTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task CheckThatFails_AndLayersWithoutAGpu_AreToldInLogListAndStages()
+    {
+        _source.Add("narrow", [TestModels.OfShapeOnce("narrowt")]); // whose pages hold no whole rows of 256 cells
+        var (lines, stages, home) = (new List<string>(), new List<StageProgress>(), _folder.File("sessions"));
+        var load = new LoadOptions { ContextTokens = 256, Threads = 1, GpuLayers = 5 };
+        var options = new RunnerPoolOptions { Start = TestModels.Start(_folder), Load = load, SessionsFolder = home, Log = (_, line) => lines.Add(line) };
+        await using (var engine = new InferenceEngine(_source, _ledger, options, _time))
+        {
+            var request = new GenerationRequest { Text = "Hello", MaxTokens = 4, IgnoreEos = true };
+            var events = 0;
+            await foreach (var _ in engine.GenerateAsync("narrow", request, new GenerationContext(CallerTrust.Owner, new Recorder(stages)), _cancellation)) events++;
+            Assert.True(events > 2);
+            var loaded = Assert.Single(engine.ListLoaded());
+            Assert.Equal(KvMode.Ram, loaded.Kv);
+            Assert.Contains("does not fill whole pages", loaded.KvReason, StringComparison.Ordinal);
+            Assert.Contains("--ngl is without effect", loaded.GpuReason, StringComparison.Ordinal);
+        }
+        var started = Assert.Single(stages, static stage => stage is { Stage: Stage.Load, IsDone: true });
+        var line = Assert.Single(lines, static line => line.StartsWith("Loaded narrow", StringComparison.Ordinal));
+        foreach (var told in new[] { started.Note!, line })
+        {
+            Assert.Contains("does not fill whole pages", told, StringComparison.Ordinal);
+            Assert.Matches("(warm|cold) pages|% of the pages warm", told);
+        }
+        Assert.Equal(new FileInfo(TestModels.OfShapeOnce("narrowt")).Length, started.DoneBytes);
+        Assert.Contains("--ngl is without effect", started.Warning, StringComparison.Ordinal);
+        Assert.Contains("--ngl is without effect", line, StringComparison.Ordinal);
+        Assert.Matches(@"load \d+\.\d\d s \(\d[\d.]* [KM]iB, ", line);
+        Directory.Delete(home, recursive: true);
+    }
+
+    [Fact]
     public async Task KilledWhileIdle_IsClearedAway_AndTheNextRequestLoads()
     {
         await AnswerAsync("a");

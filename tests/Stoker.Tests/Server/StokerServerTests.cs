@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
 using FakeHub;
@@ -118,6 +120,35 @@ public sealed class StokerServerTests
     {
         var exception = await Assert.ThrowsAsync<StokerException>(() => ServerHarness.StartAsync(change: static options => options with { Host = "models.example", ApiKeys = ["key-of-twenty-letters"] }));
         Assert.Contains("--allow-host", exception.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task SessionsFolderThatIsNone_KeysAreRefusedUntilItIsMended_OthersAnswered()
+    {
+        const string key = "key-of-twenty-letters";
+        await using var harness = await ServerHarness.StartAsync(change: static options => options with { ApiKeys = [key] }, prepare: static paths => File.WriteAllText(paths.Sessions, "no folder"));
+        Assert.Contains($"cannot be kept as they should: {harness.Paths.ScopeSecret}", harness.Log, StringComparison.Ordinal);
+        using var health = JsonDocument.Parse(await harness.Unix.GetStringAsync(AdminRoutes.Health, TestContext.Current.CancellationToken));
+        Assert.Contains(health.RootElement.GetProperty("checks").EnumerateArray(), static check =>
+            check.GetProperty("name").GetString() == "sessions" && check.GetProperty("state").GetString() == "Warning");
+        Assert.Equal(HttpStatusCode.OK, (await AskAsync(harness.Unix)).Status);
+
+        harness.Tcp.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
+        var (status, answer) = await AskAsync(harness.Tcp);
+        Assert.Equal(HttpStatusCode.InternalServerError, status);
+        Assert.Contains("\"kind\":\"io\"", answer, StringComparison.OrdinalIgnoreCase);
+        Assert.DoesNotContain(key, harness.Log + answer, StringComparison.Ordinal);
+
+        File.Delete(harness.Paths.Sessions);
+        Assert.Equal(HttpStatusCode.OK, (await AskAsync(harness.Tcp)).Status);
+        Assert.True(File.Exists(harness.Paths.ScopeSecret));
+
+        async Task<(HttpStatusCode Status, string Text)> AskAsync(HttpClient client)
+        {
+            using var body = new StringContent(Chat("tiny", "\"max_tokens\":8"), Encoding.UTF8, "application/json");
+            using var response = await client.PostAsync("/v1/chat/completions", body, TestContext.Current.CancellationToken);
+            return (response.StatusCode, await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+        }
     }
 
     private static string Chat(string model, string more) =>

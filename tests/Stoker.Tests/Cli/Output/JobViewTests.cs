@@ -118,9 +118,9 @@ public sealed class JobViewTests
     {
         var line = new TimeLine { FirstToken = TimeSpan.FromMilliseconds(85), GeneratedTokens = 120, TokensPerSecond = 43.14, PromptTokens = 9, Seed = 7 };
         line.Take([new StageProgress(Stage.Resolve, null, 0, null, 12, true), Fetch("a", 398_000_000, 398_000_000) with { ElapsedMs = 3200 }]);
-        line.Take([new StageProgress(Stage.Load, null, 0, null, 900, true) { Note = "cache hit" }]);
+        line.Take([new StageProgress(Stage.Load, "a", 2_050_000_000, 4_100_000_000, 500, false), new StageProgress(Stage.Load, "a", 4_100_000_000, 4_100_000_000, 900, true) { Note = "37 % of the pages warm" }]);
 
-        Assert.Equal("resolve 12 ms | fetch 3.2 s (398 MB, 124 MB/s) | load 900 ms (cache hit) | first token 85 ms | prompt 9 tokens | answer 120 tokens, 43.1 tokens/s | seed 7", line.Compose());
+        Assert.Equal("resolve 12 ms | fetch 3.2 s (398 MB, 124 MB/s) | load 900 ms (4.10 GB, 37 % of the pages warm) | first token 85 ms | prompt 9 tokens | answer 120 tokens, 43.1 tokens/s | seed 7", line.Compose());
     }
 
     private static StageProgress Fetch(string? item, long done, long total) => new(Stage.Fetch, item, done, total, 0, false);

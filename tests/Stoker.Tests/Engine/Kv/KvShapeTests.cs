@@ -32,6 +32,17 @@ public sealed class KvShapeTests
         Assert.Contains("cache_k_l0", odd, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(6, false, null)]
+    [InlineData(4, false, "KV of 2 of 6 layers lies on the GPU")]
+    [InlineData(0, false, "KV of 6 of 6 layers lies on the GPU")]
+    [InlineData(2, true, "of 6 layers 2 have KV in main memory: that of others may lie on the GPU")]
+    public void WhyNotAllHere_CountsTheLayers(int here, bool hybrid, string? expected)
+    {
+        var tensors = Enumerable.Range(0, here).SelectMany(static layer => new[] { new SlotTensor($"cache_k_l{layer}", 0, 64), new SlotTensor($"cache_v_l{layer}", 0, 64) }).ToArray();
+        Assert.Equal(expected, KvShape.WhyNotAllHere(tensors, layers: 6, hybrid));
+    }
+
     [Fact]
     public void StateBlob_ThreeCells_IsTheKnownForm()
     {
