@@ -58,6 +58,19 @@ internal sealed class Answer : IDisposable
 
     public int PromptLeft => Next is null ? Prompt.Length - Conversation.Tokens.Count : 0;
 
+    /// <summary>Numbers of cells at which a step of the prompt ends, ascending: states to return to are taken there.</summary>
+    public IReadOnlyList<int> Points { get; init; } = [];
+
+    /// <summary>It is where such a state is to be taken.</summary>
+    public bool IsAtPoint => Next is null && Points.Contains(Conversation.Tokens.Count);
+
+    /// <summary>So many of the next tokens, or fewer: to the next point.</summary>
+    public int UpToPoint(int count)
+    {
+        var cells = Conversation.Tokens.Count;
+        return Math.Min(count, Points.Where(point => point > cells).Select(point => point - cells).DefaultIfEmpty(count).Min());
+    }
+
     /// <summary>The tokens that it puts into the next call.</summary>
     public ReadOnlySpan<int> Upcoming(int count) => Next is { } token ? new[] { token } : Prompt.AsSpan(Conversation.Tokens.Count, count);
 

@@ -12,8 +12,8 @@ internal sealed class Conversation(string scope)
     /// <summary>Points of the past are kept for so many turns.</summary>
     private const int MostPoints = 4;
 
-    /// <summary>The beginning and the end of the last answer are kept however large they are.</summary>
-    private const int LeastPoints = 2;
+    /// <summary>The first, which other conversations share, and the beginning and the end of the last answer are kept however large they are.</summary>
+    private const int LeastPoints = 3;
 
     /// <summary>They lie in memory, and each snapshot is written with them.</summary>
     private const long MostPointBytes = 64 << 20;
@@ -61,7 +61,7 @@ internal sealed class Conversation(string scope)
     {
         _points.RemoveAll(other => other.Cells >= point.Cells);
         _points.Add(point);
-        while (_points.Count > MostPoints || (_points.Count > LeastPoints && PointBytes > MostPointBytes)) _points.RemoveAt(0);
+        while (_points.Count > MostPoints || (_points.Count > LeastPoints && PointBytes > MostPointBytes)) _points.RemoveAt(1);
     }
 
     /// <summary>What a snapshot of all its cells has of them; its end has a place of its own there.</summary>

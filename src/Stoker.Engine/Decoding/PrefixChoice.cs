@@ -70,6 +70,12 @@ public static class PrefixChoice
         return usable;
     }
 
+    /// <summary>Of a model that cannot cut anywhere: numbers of cells it shall be able to return to, while it computes a prompt.</summary>
+    /// <param name="cells">What it has of the prompt.</param>
+    /// <param name="question">Where its last question begins: another one has the cells before in common.</param>
+    public static IReadOnlyList<int> PointsAhead(int cells, int question, int prompt) =>
+        question >= cells + LeastCells && question < prompt - 1 ? [question, prompt - 1] : [prompt - 1]; // asked for again, the prompt lacks its last token's logits alone
+
     // Going on in it loses what comes after; where copies cost nothing, only its exact continuation does that.
     private static PrefixUse UseOf(KeptPrefix candidate, int cells, bool canFork)
     {

@@ -35,6 +35,13 @@ internal static class PromptTokens
             rest => model.Tokenize(Encoding.UTF8.GetString(rest), addSpecial: false, parseSpecial: true));
     }
 
+    /// <summary>Where the last of the user's messages begins in a prompt that was made of these messages; 0: at its beginning, or there is none.</summary>
+    internal static int BeforeQuestion(LlamaLibrary library, LlamaModel model, IReadOnlyList<ChatMessage>? messages, string? templateName, ReadOnlySpan<int> prompt)
+    {
+        var before = messages?.ToList().FindLastIndex(static message => message.Role == "user") ?? 0;
+        return before > 0 ? PrefixChoice.Common(prompt, OfChat(model, ChatText(library, model, [.. messages!.Take(before)], templateName, addAssistant: false))) : 0;
+    }
+
     private static int[] OfText(LlamaModel model, string text)
     {
         // llama.cpp would end the process.
@@ -49,7 +56,7 @@ internal static class PromptTokens
         return tokens.Length > 1 && tokens[0] == model.BosToken && tokens[1] == tokens[0] ? tokens[1..] : tokens;
     }
 
-    private static string ChatText(LlamaLibrary library, LlamaModel model, IReadOnlyList<ChatMessage> messages, string? templateName)
+    private static string ChatText(LlamaLibrary library, LlamaModel model, IReadOnlyList<ChatMessage> messages, string? templateName, bool addAssistant = true)
     {
         if (!model.HasVocabulary) throw new StokerException(ErrorKind.Unsupported, "This model has no vocabulary: only token ids can be its prompt.");
         if (templateName is not null)
@@ -63,7 +70,7 @@ internal static class PromptTokens
             "This model has no chat template: name one of llama.cpp's with --chat-template NAME (chatml, llama3, ...), or use /v1/completions with the whole prompt.");
         try
         {
-            return LlamaChat.Apply(library, template, [.. messages.Select(static message => (message.Role, message.Content))], addAssistant: true);
+            return LlamaChat.Apply(library, template, [.. messages.Select(static message => (message.Role, message.Content))], addAssistant);
         }
         catch (LlamaException error) when (error.Failure == LlamaFailure.Template)
         {

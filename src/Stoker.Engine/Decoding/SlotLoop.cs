@@ -21,15 +21,17 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table, SessionDesk? de
     /// <summary>Cells for which room is made ahead.</summary>
     private const int ReservedCells = 256;
 
-    /// <summary>Prompts of so many tokens leave work memory behind that is worth giving back.</summary>
+    /// <summary>So many tokens of prompts leave work memory behind that is worth giving back.</summary>
     private const int LongPrompt = 1024;
 
     private readonly List<Answer> _answers = [];
     private readonly Queue<(GenerationRequest Request, IAnswerTarget Target)> _waiting = [];
-    private readonly LlamaBatch _batch = LlamaBatch.Create(model.Library, table.Kv.Context.BatchTokens);
+    private readonly StepBatch _batch = new(model.Library, table.Kv.Context);
+    private readonly PromptPace _pace = new();
     private readonly int _microBatch = table.Kv.Context.MicroBatchTokens;
     private readonly SessionChecks _checks = new(table.Close);
     private int _turn;
+    private int _promptTokens;
 
     /// <summary>Nothing to decode and nobody waits.</summary>
     public bool IsIdle => _answers.Count == 0 && _waiting.Count == 0 && _checks.IsEmpty;
@@ -50,21 +52,25 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table, SessionDesk? de
         table.PageOutIdle();
         table.Seats.CloseGaps(FailIn);
         BeginNext();
+        ReleaseCompute();
         var able = _answers.Where(IsAble).OrderBy(static answer => answer.Conversation.Slot).ToList();
         if (able.Count == 0) return _answers.Count == 0 && _checks.IsEmpty;
-        var counts = BatchPlanner.Plan([.. able.Select(static answer => new BatchWish(answer.PromptLeft, answer.Conversation.Tokens.Count))], _microBatch, _turn++);
+        var wishes = able.Select(static answer => new BatchWish(answer.PromptLeft, answer.Conversation.Tokens.Count)).ToList();
+        var counts = BatchPlanner.Plan(wishes, _microBatch, _pace.Tokens, _turn++);
         var parts = new List<(Answer Answer, int Count)>(able.Count);
         for (var i = 0; i < able.Count; i++)
         {
-            if (counts[i] > 1 && counts[i] == able[i].PromptLeft && !table.Kv.CanTruncate) counts[i]--; // a point to return to, before the token whose logits are asked for
-            if (able[i].PromptLeft == 1) table.Mark(able[i].Conversation);
-            if (counts[i] > 0 && MakeRoom(able[i], counts[i])) parts.Add((able[i], counts[i]));
+            if (counts[i] == 0) continue;
+            if (able[i].IsAtPoint) table.Mark(able[i].Conversation);
+            counts[i] = able[i].UpToPoint(counts[i]);
+            if (MakeRoom(able[i], counts[i])) parts.Add((able[i], counts[i]));
         }
         if (parts.Count > 0 && Decode(parts)) Continue(parts);
         foreach (var (answer, _) in parts)
         {
             if (answer.Conversation.Slot is { } slot) table.Kv.Trim(slot);
         }
+        ReleaseCompute();
         return true;
     }
 
@@ -114,6 +120,7 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table, SessionDesk? de
         var prompt = kept is null
             ? PromptTokens.Of(model.Library, model.Model, request)
             : PromptTokens.GoingOn(model.Library, model.Model, kept.Tokens, messages, request.ChatTemplate);
+        var question = table.Kv.CanTruncate ? 0 : PromptTokens.BeforeQuestion(model.Library, model.Model, kept is null ? request.Messages : messages, request.ChatTemplate, prompt);
         GenerationChecks.CheckFits(prompt.Length, model.ContextTokens, model.Model.TrainedContextTokens);
         var settings = SamplingRules.Resolve(request.Sampling, request.Grammar, model.ContextTokens, model.NewSeed);
         var reuse = request.ReusePrefix ?? (!request.LogitHashes && (request.Sampling.Seed is null || settings.Temperature == 0));
@@ -125,7 +132,8 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table, SessionDesk? de
             foreach (var token in prompt.AsSpan()[^Math.Min(prompt.Length, settings.PenaltyLastTokens)..]) sampler.Remember(token);
             var conversation = kept is null ? table.Begin(prompt, request.Scope, reuse) : table.GoOn(kept, prompt);
             var limit = Math.Min(request.MaxTokens ?? int.MaxValue, model.ContextTokens - prompt.Length);
-            answer = new Answer(target, request, prompt, conversation, sampler, settings, limit) { Messages = messages, SavedCells = conversation.Tokens.Count };
+            IReadOnlyList<int> points = table.Kv.CanTruncate ? [] : PrefixChoice.PointsAhead(conversation.Tokens.Count, question, prompt.Length);
+            answer = new Answer(target, request, prompt, conversation, sampler, settings, limit) { Messages = messages, SavedCells = conversation.Tokens.Count, Points = points };
             _answers.Add(answer);
             target.Tell(new GenerationStarted(prompt.Length, answer.Cached));
             if (request.Echo) target.Tell(new TokensGenerated(TextOf(prompt), []));
@@ -218,15 +226,11 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table, SessionDesk? de
 
     private bool Decode(List<(Answer Answer, int Count)> parts)
     {
-        _batch.Clear();
-        foreach (var (answer, count) in parts)
-        {
-            var position = answer.Conversation.Tokens.Count;
-            var last = answer.PromptLeft <= count;
-            var tokens = answer.Upcoming(count);
-            for (var i = 0; i < count; i++) _batch.Add(tokens[i], position++, answer.Conversation.Slot!.Value, wantLogits: last && i == count - 1);
-        }
-        var result = DecodeBatch(parts);
+        var prompts = parts.Where(static part => part.Answer.Next is null).ToList();
+        var promptTokens = prompts.Sum(static part => part.Count);
+        _promptTokens += promptTokens;
+        var result = _batch.Decode(parts);
+        if (result == DecodeResult.Done) _pace.Took(parts.Count - prompts.Count, promptTokens, _batch.Elapsed.TotalMilliseconds);
         if (result == DecodeResult.Done) return true;
         foreach (var (answer, _) in parts)
         {
@@ -239,27 +243,18 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table, SessionDesk? de
         return false;
     }
 
-    // Alone it stops in the middle of a step; beside others it leaves after it.
-    private DecodeResult DecodeBatch(List<(Answer Answer, int Count)> parts)
+    // Whatever became of those whose prompts needed it. At both ends of a step: after the last one none may follow for long.
+    private void ReleaseCompute()
     {
-        if (parts.Count > 1) return table.Kv.Context.Decode(_batch);
-        var cancelled = parts[0].Answer.Target.Cancelled;
-        try
-        {
-            using var abort = cancelled.Register(table.Kv.Context.Abort);
-            return table.Kv.Context.Decode(_batch);
-        }
-        finally
-        {
-            table.Kv.Context.ResetAbort();
-        }
+        if (_promptTokens < LongPrompt || _answers.Any(static answer => answer.PromptLeft > 0)) return;
+        table.Kv.ReleaseCompute();
+        _promptTokens = 0;
     }
 
     /// <summary>After a step: the next token of everyone whose prompt is decoded.</summary>
     private void Continue(List<(Answer Answer, int Count)> parts)
     {
         var index = -1;
-        var prompted = false;
         foreach (var (answer, count) in parts)
         {
             index += count;
@@ -272,14 +267,12 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table, SessionDesk? de
                 continue;
             }
             if (wasPrompt) answer.PrefillEnded();
-            prompted |= wasPrompt && answer.Prompt.Length - answer.Cached >= LongPrompt;
             Guard(answer, () =>
             {
                 Sample(answer, at);
                 if (SessionDesk.IsTimeToSave(answer.Conversation, wasPrompt, answer.Conversation.Tokens.Count - answer.SavedCells)) Save(answer);
             });
         }
-        if (prompted && _answers.All(static answer => answer.PromptLeft == 0)) table.Kv.ReleaseCompute();
     }
 
     private void Sample(Answer answer, int index)

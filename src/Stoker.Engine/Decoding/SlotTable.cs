@@ -284,6 +284,7 @@ internal sealed class SlotTable(KvContext kv, string? folder) : IDisposable
         var chain = session?.Chain ?? ChainCut.Fork(parent.Chain!, kv.Layout!, cells, NewFile);
         var child = new Conversation(parent.Scope) { Session = session, Chain = chain, State = state };
         child.Tokens.AddRange(parent.Tokens.Take(cells));
+        foreach (var point in parent.Points.Where(point => point.Cells <= cells)) child.AddPoint(point);
         _kept.Add(child);
         return child;
     }

@@ -8,22 +8,27 @@ public sealed class BatchPlannerTests
     private const int MicroBatch = 512;
 
     [Fact]
-    public void Plan_OnePromptAlone_TakesAll() => Assert.Equal([512], BatchPlanner.Plan([new BatchWish(3000, 0)], MicroBatch, 0));
+    public void Plan_OnePromptAlone_TakesAll() => Assert.Equal([512], BatchPlanner.Plan([new BatchWish(3000, 0)], MicroBatch, 16, 0));
 
     [Fact]
-    public void Plan_APromptBesideADecodingOne_TakesLittle() =>
-        Assert.Equal([1, 128, 1], BatchPlanner.Plan([new BatchWish(0, 10), new BatchWish(3000, 0), new BatchWish(0, 9)], MicroBatch, 0));
+    public void Plan_APromptBesideADecodingOne_TakesWhatItIsGiven()
+    {
+        BatchWish[] wishes = [new(0, 10), new(3000, 60_000), new(0, 9)];
+        Assert.Equal([1, 129, 1], BatchPlanner.Plan(wishes, MicroBatch, 129, 0));
+        Assert.Equal([1, 16, 1], BatchPlanner.Plan(wishes, MicroBatch, 16, 0));
+        Assert.Equal([1, 0, 1], BatchPlanner.Plan(wishes, MicroBatch, 0, 0));
+    }
 
     [Fact]
-    public void Plan_APromptAtDepth_TakesLittle() => Assert.Equal([128], BatchPlanner.Plan([new BatchWish(3000, 60_000)], MicroBatch, 0));
+    public void Plan_APromptAtDepth_TakesLittle() => Assert.Equal([128], BatchPlanner.Plan([new BatchWish(3000, 60_000)], MicroBatch, 16, 0));
 
     [Fact]
     public void Plan_TwoPrompts_ComeFirstInTurn()
     {
         BatchWish[] wishes = [new(3000, 0), new(3000, 0)];
-        Assert.Equal([512, 0], BatchPlanner.Plan(wishes, MicroBatch, 0));
-        Assert.Equal([0, 512], BatchPlanner.Plan(wishes, MicroBatch, 1));
-        Assert.Equal([100, 412], BatchPlanner.Plan([new(100, 0), new(3000, 0)], MicroBatch, 0));
+        Assert.Equal([512, 0], BatchPlanner.Plan(wishes, MicroBatch, 16, 0));
+        Assert.Equal([0, 512], BatchPlanner.Plan(wishes, MicroBatch, 16, 1));
+        Assert.Equal([100, 412], BatchPlanner.Plan([new(100, 0), new(3000, 0)], MicroBatch, 16, 0));
     }
 
     [Fact]
@@ -33,7 +38,7 @@ public sealed class BatchPlannerTests
         for (var round = 0; round < 100_000; round++)
         {
             var wishes = Enumerable.Range(0, random.Next(1, 9)).Select(_ => new BatchWish(random.Next(3) == 0 ? random.Next(1, 5000) : 0, random.Next(30_000))).ToArray();
-            var counts = BatchPlanner.Plan(wishes, MicroBatch, random.Next());
+            var counts = BatchPlanner.Plan(wishes, MicroBatch, random.Next(1, 200), random.Next());
             var prompts = 0;
             for (var i = 0; i < wishes.Length; i++)
             {

@@ -47,4 +47,14 @@ public sealed class PrefixChoiceTests
         Assert.Equal(new PrefixPlan(PrefixUse.Fork, 0, 40), Choose([.. Tokens(50), -1, -2], [Kept(60, points: [34, 40])], canCut: false));
         Assert.Equal(PrefixUse.None, Choose([.. Tokens(33), -1, -2], [Kept(60, points: [34, 40])], canCut: false).Use);
     }
+
+    [Fact]
+    public void PointsAhead_TheQuestionAndTheLastToken_WhereTheyAreWorthIt()
+    {
+        Assert.Equal([60, 99], PrefixChoice.PointsAhead(0, question: 60, prompt: 100));
+        Assert.Equal([99], PrefixChoice.PointsAhead(0, question: PrefixChoice.LeastCells - 1, prompt: 100));
+        Assert.Equal([99], PrefixChoice.PointsAhead(58, question: 60, prompt: 100)); // it has a state hardly before
+        Assert.Equal([99], PrefixChoice.PointsAhead(60, question: 60, prompt: 100));
+        Assert.Equal([99], PrefixChoice.PointsAhead(0, question: 99, prompt: 100));
+    }
 }

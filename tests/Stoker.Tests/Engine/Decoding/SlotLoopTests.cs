@@ -1,0 +1,167 @@
+using System.Globalization;
+using Stoker.Engine.Protocol;
+using Stoker.Engine.Runners;
+using Stoker.Native.Libc;
+using Stoker.Tests.Engine.Runners;
+
+namespace Stoker.Tests.Engine.Decoding;
+
+/// <summary>What answers are to each other, through real runner processes.</summary>
+public sealed class SlotLoopTests : IDisposable
+{
+    private const string Rules = "You answer in one sentence. You never say more than that, and you are always friendly about it.";
+
+    private readonly TempFolder _folder = new();
+    private readonly CancellationToken _cancellation = TestContext.Current.CancellationToken;
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public async Task LongPrompt_BesideAnAnswer_LeavesItMostOfItsTokens()
+    {
+        await using var runner = await LoadedAsync("tiny", "beside", contextTokens: 8192);
+        using var cancel = CancellationTokenSource.CreateLinkedTokenSource(_cancellation);
+        var (generated, begun) = (0, new TaskCompletionSource());
+        var answering = Task.Run(async () =>
+        {
+            await foreach (var told in runner.GenerateAsync(Prompt(16) with { MaxTokens = null }, cancel.Token))
+            {
+                if (told is TokensGenerated && Interlocked.Increment(ref generated) == 8) begun.TrySetResult();
+            }
+        }, _cancellation);
+        await begun.Task.WaitAsync(_cancellation);
+        var (before, after, steps) = (0, 0, 0);
+        await foreach (var told in runner.GenerateAsync(Prompt(3000), _cancellation))
+        {
+            if (told is GenerationStarted) before = Volatile.Read(ref generated);
+            if (told is PrefillProgress) steps++;
+            if (told is TokensGenerated && after == 0) after = Volatile.Read(ref generated);
+        }
+        await cancel.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => answering);
+        // One for each step of the prompt would be 3000 / 128; a token takes a small part of such a step.
+        Assert.InRange(steps, 3000 / 129, 3000 / 16);
+        Assert.True(after - before >= 2 * steps, $"{after - before} tokens beside {steps} steps of the prompt");
+    }
+
+    [Fact]
+    public async Task CancelledPrompt_GivesItsWorkMemoryBack()
+    {
+        await using var runner = await LoadedAsync("tiny", "work", contextTokens: 16_384);
+        using var cancel = CancellationTokenSource.CreateLinkedTokenSource(_cancellation);
+        var whileAt = 0L;
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
+        {
+            await foreach (var told in runner.GenerateAsync(Prompt(16_000), cancel.Token))
+            {
+                if (told is not PrefillProgress { DoneTokens: >= 4096 } || cancel.IsCancellationRequested) continue;
+                whileAt = RssAnonKiB(runner);
+                await cancel.CancelAsync();
+            }
+        });
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(_cancellation);
+        patience.CancelAfter(TimeSpan.FromMinutes(1));
+        while (RssAnonKiB(runner) > whileAt - 4096) await Task.Delay(10, patience.Token);
+    }
+
+    [Theory]
+    [InlineData("lfm2t")]
+    [InlineData("granitet")]
+    public async Task AnotherQuestion_OfAModelThatCannotForget_SharesTheRules(string shape)
+    {
+        await using var ram = await LoadedAsync(shape, "ram", KvMode.Ram);
+        var expected = await AskAsync(ram, Chat("Which of the two is the larger one?"));
+        await using var runner = await LoadedAsync(shape, "share");
+        Assert.Equal(0, (await AskAsync(runner, Chat("What is it called?"))).Usage.CachedTokens);
+        var shared = await AskAsync(runner, Chat("Which of the two is the larger one?"));
+        Assert.InRange(shared.Usage.CachedTokens, Rules.Length / 8, shared.Usage.PromptTokens - 20);
+        Assert.Equal(expected.Hashes, shared.Hashes);
+
+        // What began as a fork has the rules to share too, and so has what comes back from the disk.
+        await runner.CloseSessionAsync(null, null, _cancellation);
+        var again = await AskAsync(runner, Chat("And which one is the smaller of the two?"));
+        Assert.Equal(shared.Usage.CachedTokens, again.Usage.CachedTokens);
+        Assert.Equal((await AskAsync(ram, Chat("And which one is the smaller of the two?"))).Hashes, again.Hashes);
+    }
+
+    [Theory]
+    [InlineData("lfm2t")]
+    [InlineData("granitet")]
+    public async Task AnotherQuestionAfterAKill_OfAModelThatCannotForget_GoesOnAfterTheRules(string shape)
+    {
+        var whole = await LoadedAsync(shape, "whole");
+        await AskAsync(whole, Chat("What is it called?", "s"));
+        var expected = await AskAsync(whole, Chat("Which one is it?", "s"));
+        await whole.DisposeAsync();
+
+        var cut = await LoadedAsync(shape, "cut");
+        await AskAsync(cut, Chat("What is it called?", "s"));
+        OwnProcess.Signal(cut.ProcessId, UnixSignal.Kill);
+        await cut.Gone;
+        await cut.DisposeAsync();
+        await using var second = await LoadedAsync(shape, "cut");
+        var got = await AskAsync(second, Chat("Which one is it?", "s"));
+        Assert.True(got.Usage.CachedTokens >= Rules.Length / 8);
+        Assert.Equal(expected.Usage.CachedTokens, got.Usage.CachedTokens);
+        Assert.Equal(expected.Hashes, got.Hashes);
+    }
+
+    private static GenerationRequest Prompt(int tokens) => new()
+    {
+        Tokens = [.. Enumerable.Range(0, tokens).Select(static at => 300 + (at * 7919 % 3001))],
+        MaxTokens = 1,
+        IgnoreEos = true,
+        Sampling = new SamplingOptions { Temperature = 0 },
+    };
+
+    private static GenerationRequest Chat(string question, string? session = null) => new()
+    {
+        Messages = [new ChatMessage("system", Rules), new ChatMessage("user", question)],
+        ChatTemplate = "chatml",
+        Session = session,
+        MaxTokens = 12,
+        IgnoreEos = true,
+        LogitHashes = true,
+        ReusePrefix = true,
+        Sampling = new SamplingOptions { Temperature = 0 },
+    };
+
+    private async Task<Said> AskAsync(Runner runner, GenerationRequest request)
+    {
+        var hashes = new List<ulong>();
+        GenerationUsage? usage = null;
+        await foreach (var told in runner.GenerateAsync(request, _cancellation))
+        {
+            if (told is TokensGenerated generated) hashes.AddRange(generated.Tokens.Select(static token => token.LogitHash!.Value));
+            if (told is GenerationFinished finished) usage = finished.Usage;
+        }
+        return new Said(usage!, hashes);
+    }
+
+    private static long RssAnonKiB(Runner runner)
+    {
+        var line = File.ReadLines($"/proc/{runner.ProcessId}/status").First(static line => line.StartsWith("RssAnon:", StringComparison.Ordinal));
+        return long.Parse(line["RssAnon:".Length..^"kB".Length], CultureInfo.InvariantCulture);
+    }
+
+    private async Task<Runner> LoadedAsync(string shape, string sessions, KvMode kv = KvMode.Ssd, int contextTokens = 2048)
+    {
+        var runner = await Runner.StartAsync(TestModels.Start(_folder), line => TestContext.Current.TestOutputHelper?.WriteLine(line), TimeProvider.System, _cancellation);
+        var command = new LoadCommand
+        {
+            Paths = [shape == "tiny" ? TestModels.Tiny : TestModels.OfShapeOnce(shape)],
+            ContextTokens = contextTokens,
+            Threads = 1,
+            Slots = 2,
+            Kv = kv,
+            SessionsFolder = _folder.File(sessions),
+            ModelName = shape,
+            ModelDigest = $"test:{shape}",
+            PromptCacheBytes = 1L << 30,
+        };
+        await runner.LoadAsync(command, null, _cancellation);
+        return runner;
+    }
+
+    private sealed record Said(GenerationUsage Usage, IReadOnlyList<ulong> Hashes);
+}
