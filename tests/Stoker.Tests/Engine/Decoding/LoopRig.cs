@@ -40,9 +40,10 @@ internal sealed class LoopRig : IDisposable
     public KvLayout Layout => _kv.Layout!;
 
     /// <summary>The beginning of an answer, of so many tokens if nothing ends it.</summary>
-    public Listener Begin(GenerationRequest request, int tokens = 24)
+    /// <param name="listener">Who asks; null: somebody who stays.</param>
+    public Listener Begin(GenerationRequest request, int tokens = 24, Listener? listener = null)
     {
-        var listener = new Listener();
+        listener ??= new Listener();
         _loop.Join(request with { MaxTokens = tokens, IgnoreEos = true, LogitHashes = true, ReusePrefix = true, Sampling = new SamplingOptions { Temperature = 0 } }, listener);
         return listener;
     }
@@ -82,6 +83,7 @@ internal sealed class LoopRig : IDisposable
     public void Dispose()
     {
         _loop.Dispose();
+        Table.Cache!.TrimBeside().GetAwaiter().GetResult(); // after this nothing is done in the folder any more
         _kv.Dispose();
         _model.Dispose();
     }
@@ -93,7 +95,19 @@ internal sealed class LoopRig : IDisposable
         private readonly List<int> _tokens = [];
 
         public CancellationToken Cancelled { get; init; }
-        public bool HasRoom => true;
+
+        /// <summary>Called when it is asked whether it has room: after those who left were seen, before the step is decoded.</summary>
+        public Action Asked { get; set; } = static () => { };
+
+        public bool HasRoom
+        {
+            get
+            {
+                Asked();
+                return true;
+            }
+        }
+
         public bool HasEnded { get; private set; }
         public (ErrorKind Kind, string Message)? Failure { get; private set; }
         public GenerationUsage? Usage { get; private set; }

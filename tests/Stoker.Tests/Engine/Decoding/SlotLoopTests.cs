@@ -1,4 +1,5 @@
 using System.Globalization;
+using Stoker.Core.Errors;
 using Stoker.Engine.Protocol;
 using Stoker.Engine.Runners;
 using Stoker.Native.Libc;
@@ -42,6 +43,31 @@ public sealed class SlotLoopTests : IDisposable
         // One for each step of the prompt would be 3000 / 128; a token takes a small part of such a step.
         Assert.InRange(steps, 3000 / 129, 3000 / 16);
         Assert.True(after - before >= 2 * steps, $"{after - before} tokens beside {steps} steps of the prompt");
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Step_ThatNobodyWaitsForAnyMore_IsBrokenOff(bool bothLeave)
+    {
+        using var rig = new LoopRig("tiny", _folder.File("leave"));
+        using CancellationTokenSource first = new(), second = new();
+        LoopRig.Listener one = new() { Cancelled = first.Token }, other = new() { Cancelled = second.Token };
+        rig.Begin(new GenerationRequest { Text = "Something quite different." }, 40, one);
+        rig.Begin(new GenerationRequest { Text = Rules }, 40, other);
+        rig.Step();
+        rig.Step();
+        var cells = rig.Table.Kept.Sum(static kept => kept.Tokens.Count);
+        other.Asked = () =>
+        {
+            first.Cancel();
+            if (bothLeave) second.Cancel();
+        };
+        rig.Step();
+        Assert.Equal(bothLeave ? cells : cells + 2, rig.Table.Kept.Sum(static kept => kept.Tokens.Count));
+        rig.Finish(one, other);
+        Assert.Equal(ErrorKind.Cancelled, one.Failure?.Kind);
+        Assert.Equal(bothLeave ? ErrorKind.Cancelled : null, other.Failure?.Kind);
     }
 
     [Fact]
