@@ -244,7 +244,7 @@ public sealed class RunnerTests : IDisposable
     [InlineData("lfm2moet")] // a mixture of experts
     public async Task OtherKindsOfMemory_AnswerTheSameTwice(string shape)
     {
-        await using var runner = await LoadedAsync(model: TestModels.OfShape(shape));
+        await using var runner = await LoadedAsync(model: TestModels.OfShapeOnce(shape));
         var request = Request() with { MaxTokens = 24, Sampling = new SamplingOptions { Temperature = 1, Seed = 3 } };
         var first = TextOf(await AllAsync(runner, request));
         Assert.Equal(first, TextOf(await AllAsync(runner, request)));

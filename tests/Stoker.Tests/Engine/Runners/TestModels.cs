@@ -15,13 +15,10 @@ internal static class TestModels
         return folder;
     });
 
-    private static readonly Lazy<string> OneFile = new(static () =>
-        RandomModel.Write(Path.Combine(Folder.Value, "tiny.gguf"), new RandomModelOptions { Shape = "tiny", NormScale = 8 })[0]);
-
     private static readonly Lazy<IReadOnlyList<string>> SplitFiles = new(static () =>
         RandomModel.Write(Path.Combine(Folder.Value, "split.gguf"), new RandomModelOptions { Shape = "tiny", NormScale = 8, Parts = 2 }));
 
-    public static string Tiny => OneFile.Value;
+    public static string Tiny => OfShapeOnce("tiny");
     public static IReadOnlyList<string> TinySplit => SplitFiles.Value;
 
     /// <summary>A model whose chat template is none that llama.cpp knows.</summary>
@@ -45,7 +42,7 @@ internal static class TestModels
     /// <summary>The trained model that ships with Stoker.</summary>
     public static string Trained { get; } = Path.Combine(Tidy.Repository.Root, "models", "tiny", "tiny.gguf");
 
-    public static string OfShape(string shape) =>
+    private static string OfShape(string shape) =>
         RandomModel.Write(Path.Combine(Folder.Value, $"{shape}.gguf"), new RandomModelOptions { Shape = shape, NormScale = 8 })[0];
 
     public static string Vocabulary(string name) => Path.Combine(Tidy.Repository.Root, "tests", "data", "vocab", name);
