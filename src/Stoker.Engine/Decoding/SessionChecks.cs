@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.ExceptionServices;
+using Stoker.Core.Errors;
 using Stoker.Engine.Protocol;
 using Stoker.Engine.Sessions;
 
@@ -102,9 +103,16 @@ internal sealed class SessionChecks(Action<OpenSession> close) : IDisposable
         {
             var read = Math.Min(Volatile.Read(ref _readBytes), _totalBytes);
             var percent = read * 100 / Math.Max(_totalBytes, 1);
-            if (percent == _toldPercent || !Target.HasRoom) return;
+            if (percent == _toldPercent || Target.Cancelled.IsCancellationRequested || !Target.HasRoom) return;
             _toldPercent = percent;
-            Target.Tell(new SessionCheckProgress(read, _totalBytes));
+            try
+            {
+                Target.Tell(new SessionCheckProgress(read, _totalBytes));
+            }
+            catch (Exception error) when (error is OperationCanceledException or StokerException)
+            {
+                // It has left at this moment: the reading ends with it, and says so.
+            }
         }
 
         internal void Abandon()

@@ -6,9 +6,6 @@ using Stoker.Native.Llama;
 
 namespace Stoker.Engine.Decoding;
 
-/// <summary>What the loop knows of its model.</summary>
-internal sealed record SlotModel(LlamaLibrary Library, LlamaModel Model, int ContextTokens, Func<int, byte[]> BytesOf, Func<uint> NewSeed);
-
 /// <summary>
 /// Decodes all answers together: each step is one batch with the next tokens of every answer. They join and leave between steps.
 /// Everything here is of the decode thread.
@@ -47,6 +44,21 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table, SessionDesk? de
 
     /// <summary>One step. False: every receiver is behind, and there is nothing to do but wait a little.</summary>
     public bool Step()
+    {
+        try
+        {
+            return Advance();
+        }
+        catch (Exception error) when (_answers.Count > 0)
+        {
+            // A root: a defect beside the guard of any one ends those who are answered, not the runner with all who wait.
+            var (kind, message) = Failures.Tell(error);
+            foreach (var answer in _answers.ToArray()) Fail(answer, kind, message, intact: false);
+            return true;
+        }
+    }
+
+    private bool Advance()
     {
         Sweep();
         table.PageOutIdle();
@@ -136,7 +148,7 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table, SessionDesk? de
             answer = new Answer(target, request, prompt, conversation, sampler, settings, limit) { Messages = messages, SavedCells = conversation.Tokens.Count, Points = points };
             _answers.Add(answer);
             target.Tell(new GenerationStarted(prompt.Length, answer.Cached));
-            if (request.Echo) target.Tell(new TokensGenerated(TextOf(prompt), []));
+            if (request.Echo) target.Tell(new TokensGenerated(Utf8Assembler.TextOf(prompt.Select(model.BytesOf)), []));
         }
         catch
         {
@@ -374,11 +386,5 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table, SessionDesk? de
             if (answer is not null) Leave(answer, intact: kind is not (ErrorKind.OutOfSpace or ErrorKind.Io));
             target.Fail(kind, message);
         }
-    }
-
-    private string TextOf(int[] tokens)
-    {
-        var characters = new Utf8Assembler();
-        return string.Concat(tokens.Select(token => characters.Push(model.BytesOf(token)))) + characters.Flush();
     }
 }

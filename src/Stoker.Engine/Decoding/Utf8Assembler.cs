@@ -16,6 +16,13 @@ public sealed class Utf8Assembler
     /// <summary>The end: U+FFFD for a character that was never completed, else nothing.</summary>
     public string Flush() => Decode([], flush: true);
 
+    /// <summary>Of all pieces at once.</summary>
+    public static string TextOf(IEnumerable<byte[]> pieces)
+    {
+        var characters = new Utf8Assembler();
+        return string.Concat(pieces.Select(piece => characters.Push(piece))) + characters.Flush();
+    }
+
     private string Decode(ReadOnlySpan<byte> bytes, bool flush)
     {
         // A held beginning of a character can add replacement characters in front of these bytes' own.

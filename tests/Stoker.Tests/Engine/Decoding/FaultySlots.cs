@@ -43,7 +43,11 @@ internal sealed class FaultySlots(KvSlots slots, Func<string, int, bool> fails) 
 
     internal override void Drain() => slots.Drain();
 
-    internal override void Trim(int slot) => slots.Trim(slot);
+    internal override void Trim(int slot)
+    {
+        Check(nameof(Trim), slot);
+        slots.Trim(slot);
+    }
 
     internal override void PageOut(int slot) => slots.PageOut(slot);
 

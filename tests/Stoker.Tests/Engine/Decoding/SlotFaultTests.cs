@@ -76,5 +76,21 @@ public sealed class SlotFaultTests : IDisposable
         Assert.Equal(Tokens, three[0].Tokens.Count);
     }
 
+    [Fact]
+    public void Step_ADefectBesideEveryGuard_EndsWhoIsAnsweredAndNotWhoWaits()
+    {
+        using var rig = Rig("tiny");
+        LoopRig.Listener[] answered = [rig.Begin(Opening, Tokens), rig.Begin("Something quite different.", Tokens), rig.Begin("And a third conversation.", Tokens)];
+        rig.Step();
+        var waiting = rig.Begin("This one waits for a slot.", Tokens);
+        _broken.Add(("Trim", 1));
+        rig.Finish(answered);
+        Assert.All(answered, static answer => Assert.Contains("Trim of slot 1", answer.Failure?.Message));
+        _broken.Clear();
+        rig.Finish(waiting);
+        Assert.Null(waiting.Failure);
+        Assert.Equal(Tokens, waiting.Tokens.Count);
+    }
+
     private LoopRig Rig(string shape, TimeSpan? idleAfter = null) => new(shape, _folder.Path, slots => new FaultySlots(slots, (way, slot) => _broken.Contains((way, slot))), idleAfter);
 }
