@@ -26,6 +26,18 @@ public sealed class KvChain : IDisposable
     /// <summary>Names of its files in their folder.</summary>
     internal IReadOnlySet<string> FileNames => Shared.Select(static segment => Path.GetFileName(segment.File.Name)).Append(Path.GetFileName(Own.Name)).ToHashSet();
 
+    /// <summary>How many bytes of its first cells lie in each of its files.</summary>
+    internal IEnumerable<(ulong Inode, long Bytes)> Parts(int cells, KvLayout layout)
+    {
+        var start = 0;
+        foreach (var segment in Shared)
+        {
+            yield return (segment.File.Inode, (segment.EndCell - start) * layout.CellBytes);
+            start = segment.EndCell;
+        }
+        if (cells > start) yield return (Own.Inode, (cells - start) * layout.CellBytes);
+    }
+
     /// <summary>A chain whose first cells are this one's. It shares the files, and copies at most one page a region.</summary>
     /// <param name="cells">How many; they must not be overwritten in this chain while the child lives.</param>
     /// <param name="own">The child's empty file; its reference is the child's from now on.</param>
@@ -67,11 +79,11 @@ public sealed class KvChain : IDisposable
         var source = FileOf(region, from, layout);
         for (var read = 0; read < length;)
         {
-            var count = RandomAccess.Read(source.Handle, page[read..], region.FileOffset + from + read);
+            var count = source.Read(region.FileOffset + from + read, page[read..]);
             if (count == 0) break; // beyond what was ever written: zeros, as a mapping would show
             read += count;
         }
-        RandomAccess.Write(own.Handle, page, region.FileOffset + from);
+        own.Write(region.FileOffset + from, page);
     }
 
     // The file that holds the page at this place of a region.

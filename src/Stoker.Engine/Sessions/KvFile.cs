@@ -10,18 +10,23 @@ namespace Stoker.Engine.Sessions;
 /// </summary>
 public sealed class KvFile : IDisposable
 {
+    private readonly Lazy<ulong> _inode;
     private int _references = 1;
 
     private KvFile(SafeFileHandle handle, string name)
     {
         Handle = handle;
         Name = name;
+        _inode = new Lazy<ulong>(() => FileStamp.Read(handle).Inode);
     }
 
     public SafeFileHandle Handle { get; }
 
     /// <summary>Its path, or for an unnamed one the folder it was made in.</summary>
     public string Name { get; internal set; }
+
+    /// <summary>The same for all that is open of one file, under whatever name.</summary>
+    internal ulong Inode => _inode.Value;
 
     /// <summary>Asked before it grows; null: nobody counts.</summary>
     internal IKvRoom? Room { get; set; }
@@ -65,6 +70,38 @@ public sealed class KvFile : IDisposable
         }
     }
 
+    /// <summary>Writes where no slot does.</summary>
+    /// <exception cref="StokerException">OutOfSpace, Io.</exception>
+    internal void Write(long offset, ReadOnlySpan<byte> bytes)
+    {
+        while (true)
+        {
+            try
+            {
+                RandomAccess.Write(Handle, bytes, offset);
+                return;
+            }
+            catch (IOException error)
+            {
+                if (!IsFull(error) || Room?.TryFree(bytes.Length) != true) throw ToStoker(error, Name, bytes.Length);
+            }
+        }
+    }
+
+    /// <returns>How much there is: no more beyond the file's end.</returns>
+    /// <exception cref="StokerException">Io.</exception>
+    internal int Read(long offset, Span<byte> bytes)
+    {
+        try
+        {
+            return RandomAccess.Read(Handle, bytes, offset);
+        }
+        catch (IOException error)
+        {
+            throw ToStoker(error, Name, 0);
+        }
+    }
+
     /// <summary>Frees the blocks of cells from this one on, which nobody may need any more: reserved ahead, or of an answer that was lost.</summary>
     internal void GiveBack(KvLayout layout, int fromCell)
     {
@@ -89,7 +126,7 @@ public sealed class KvFile : IDisposable
         }
         catch (LibcException error)
         {
-            if (error.Errno == Errno.NoSpace && Room?.TryFree(bytes) == true) return false;
+            if (IsFull(error) && Room?.TryFree(bytes) == true) return false;
             throw ToStoker(error, Name, bytes);
         }
     }
@@ -119,21 +156,26 @@ public sealed class KvFile : IDisposable
         {
             return make();
         }
-        catch (LibcException error)
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             throw ToStoker(error, subject, 0);
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw new StokerException(ErrorKind.Io, $"{subject}: {error.Message}", error);
-        }
     }
 
-    private static StokerException ToStoker(LibcException error, string subject, long neededBytes) => error.Errno switch
+    /// <summary>The disk has no block left, or its owner may have no more.</summary>
+    internal static bool IsFull(Exception error) => ErrnoOf(error) is Errno.NoSpace or Errno.QuotaExceeded;
+
+    internal static StokerException ToStoker(Exception error, string subject, long neededBytes) => ErrnoOf(error) switch
     {
-        Errno.NoSpace => new StokerException(
-            ErrorKind.OutOfSpace, $"The disk is full: {subject} needs {neededBytes >> 10} KiB more for the KV cache. Free some space, move STOKER_HOME, or keep the cells in memory (--kv ram).", error),
+        Errno.NoSpace => Full("The disk is full", error, subject, neededBytes),
+        Errno.QuotaExceeded => Full("The disk quota is used up", error, subject, neededBytes),
         Errno.NoEntry => new StokerException(ErrorKind.NotFound, $"{subject} does not exist.", error),
-        _ => new StokerException(ErrorKind.Io, error.Message, error),
+        _ => new StokerException(ErrorKind.Io, error is LibcException ? error.Message : $"{subject}: {error.Message}", error),
     };
+
+    private static StokerException Full(string reason, Exception error, string subject, long neededBytes) =>
+        new(ErrorKind.OutOfSpace, $"{reason}: {subject} needs {(neededBytes + 1023) >> 10} KiB more for the KV cache. Free some space, move STOKER_HOME, or keep the cells in memory (--kv ram).", error);
+
+    // .NET puts the error number of Linux into HResult.
+    private static Errno ErrnoOf(Exception error) => error is LibcException libc ? libc.Errno : error is IOException ? (Errno)(error.HResult & 0xFFFF) : Errno.None;
 }

@@ -19,6 +19,7 @@ public enum Errno
     NoSpace = 28,
     ReadOnlyFileSystem = 30,
     NotSupported = 95,
+    QuotaExceeded = 122,
 }
 
 /// <summary>A libc call failed: what was called, on what, and the kernel's reason.</summary>
