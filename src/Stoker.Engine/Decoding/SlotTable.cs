@@ -60,15 +60,11 @@ internal sealed class SlotTable(KvContext kv, string? folder) : IDisposable
     {
         var candidates = reuse ? Candidates(scope) : [];
         var plan = Choose(prompt, candidates);
-        var conversation = plan.Use switch
-        {
-            PrefixUse.Continue when TryCut(candidates[plan.Index], plan.Cells) => candidates[plan.Index],
-            PrefixUse.Fork => Fork(candidates[plan.Index], plan.Cells),
-            _ => New(scope),
-        };
+        var fork = plan.Use == PrefixUse.Fork ? TryFork(candidates[plan.Index], plan.Cells) : null;
+        var conversation = fork ?? (plan.Use == PrefixUse.Continue && TryCut(candidates[plan.Index], plan.Cells) ? candidates[plan.Index] : New(scope));
         Take(conversation);
         // What was refused as its beginning is of no use to the next one either.
-        if (plan.Use == PrefixUse.Fork && conversation.Tokens.Count == 0 && candidates[plan.Index] is { IsAnswering: false, Session: null or { Name: null } } refused) Drop(refused);
+        if (fork is { Tokens.Count: 0 } && candidates[plan.Index] is { IsAnswering: false, Session: null or { Name: null } } refused) Drop(refused);
         return conversation;
     }
 
@@ -169,11 +165,14 @@ internal sealed class SlotTable(KvContext kv, string? folder) : IDisposable
     // One that is being saved would be waited for: it goes the next time.
     private void LetGo()
     {
-        var room = new KeptRoom(MostKept, Math.Min(MostKeptBytes, Cache?.QuotaBytes ?? long.MaxValue), MostHeapBytes);
+        var room = new KeptRoom(MostKept, MostKeptBytes, MostHeapBytes) { UnnamedBytes = Cache?.QuotaBytes ?? long.MaxValue };
         var kept = Kept.ToArray();
-        foreach (var leaver in room.Leavers([.. kept.Select(one => (one.Tokens.Count * (kv.Layout?.CellBytes ?? 0), one.HeapBytes))]).Where(leaver => kept[leaver].Saving.IsCompleted)) ForgetIdle(kept[leaver]);
+        foreach (var leaver in room.Leavers([.. kept.Select(SizeOf)]).Where(leaver => kept[leaver].Saving.IsCompleted)) ForgetIdle(kept[leaver]);
         foreach (var empty in kept.Where(static one => one.Tokens.Count == 0)) ForgetIdle(empty);
     }
+
+    private KeptSize SizeOf(Conversation kept) =>
+        new(kv.Layout is { } layout ? [.. kept.Chain!.Parts(kept.Tokens.Count, layout)] : [], kept.HeapBytes, kept.Session?.Name is not null);
 
     /// <summary>While nobody waits: the next empty slot is made ready for a fork of the longest conversation.</summary>
     public void PrepareSlot() => Seats.Prepare(_kept.Select(static kept => kept.Tokens.Count).DefaultIfEmpty().Max());
@@ -268,19 +267,23 @@ internal sealed class SlotTable(KvContext kv, string? folder) : IDisposable
         foreach (var kept in _kept.ToArray()) Forget(kept);
     }
 
-    private Conversation[] Candidates(string scope) => [.. Kept.Where(kept => kept.Scope == scope)];
+    // Without the cache nothing protects the cells that a session shares: see TryFork.
+    private Conversation[] Candidates(string scope) => [.. Kept.Where(kept => kept.Scope == scope && (Cache is not null || kept.Session is null))];
 
     private PrefixPlan Choose(int[] prompt, Conversation[] candidates) =>
         PrefixChoice.Choose(prompt, [.. candidates.Select(Describe)], kv.CanTruncate, canFork: InFiles);
 
     private static KeptPrefix Describe(Conversation kept) => new(kept.Tokens, kept.IsAnswering || kept.Session?.Name is not null, [.. kept.Points.Select(static point => point.Cells)]);
 
-    private Conversation Fork(Conversation parent, int cells)
+    // Null: it cannot be had. A session's files need another name on disk for that: whoever closes it and opens it again could
+    // not know of anything else that reads them, and would overwrite it.
+    private Conversation? TryFork(Conversation parent, int cells)
     {
         var state = kv.CanTruncate ? default
             : cells == parent.Tokens.Count ? parent.Slot is { } slot ? kv.Capture(slot).State : parent.State
             : parent.StateAt(cells);
-        var session = parent.Session is null ? null : Cache?.TryBranch(parent.Session, cells);
+        var session = parent.Session is { } open ? Cache?.TryBranch(open, cells) : null;
+        if (parent.Session is not null && session is null) return null;
         var chain = session?.Chain ?? ChainCut.Fork(parent.Chain!, kv.Layout!, cells, NewFile);
         var child = new Conversation(parent.Scope) { Session = session, Chain = chain, State = state };
         child.Tokens.AddRange(parent.Tokens.Take(cells));

@@ -44,7 +44,7 @@ public static class ChainCells
         var buffer = new byte[PieceBytes];
         foreach (var region in layout.Regions)
         {
-            ForEachPiece(chain, layout, region, layout.WholePageBytes(region, fromCell), toCell, buffer, (_, place, bytes) => RandomAccess.Write(target.Handle, bytes.Span, region.FileOffset + place));
+            ForEachPiece(chain, layout, region, layout.WholePageBytes(region, fromCell), toCell, buffer, (_, place, bytes) => target.Write(region.FileOffset + place, bytes.Span));
         }
     }
 

@@ -19,7 +19,8 @@ internal sealed class LoopRig : IDisposable
     /// <param name="sessions">The folder of conversations.</param>
     /// <param name="around">Put around the ways into slots.</param>
     /// <param name="idleAfter">When conversations at rest are paged out.</param>
-    public LoopRig(string shape, string sessions, Func<KvSlots, KvSlots>? around = null, TimeSpan? idleAfter = null)
+    /// <param name="cached">Conversations without a name are kept on disk.</param>
+    public LoopRig(string shape, string sessions, Func<KvSlots, KvSlots>? around = null, TimeSpan? idleAfter = null, bool cached = true)
     {
         _model = LlamaModel.Load(LoadedLlama.Library, [TestModels.OfShapeOnce(shape)], new ModelLoadOptions { Repack = false }, null, CancellationToken.None);
         _kv = KvContext.Create(LoadedLlama.Library, _model, new KvOptions { Mode = KvMode.Ssd, ContextTokens = 2048, Slots = 3, Threads = 1, MicroBatch = 512, SessionsFolder = sessions });
@@ -28,13 +29,15 @@ internal sealed class LoopRig : IDisposable
         Identity = new SessionIdentity { Model = shape, ModelDigest = $"test:{shape}", Runtime = "test", KvTypes = "f16/f16", Rope = "", Shape = shape };
         Table = new SlotTable(kv, sessions)
         {
-            Cache = new PromptCache(Store, Identity, kv.Layout!, kv.CanTruncate, 1L << 30), Idle = new IdlePages(idleAfter ?? Timeout.InfiniteTimeSpan, TimeProvider.System),
+            Cache = cached ? new PromptCache(Store, Identity, kv.Layout!, kv.CanTruncate, 1L << 30) : null, Idle = new IdlePages(idleAfter ?? Timeout.InfiniteTimeSpan, TimeProvider.System),
         };
         var model = new SlotModel(LoadedLlama.Library, _model, 2048, token => _model.TokenBytes(token), static () => 1);
-        _loop = new SlotLoop(model, Table, new SessionDesk(Store, Identity, Table, _model.VocabularySize));
+        Desk = new SessionDesk(Store, Identity, Table, _model.VocabularySize);
+        _loop = new SlotLoop(model, Table, Desk);
     }
 
     public SlotTable Table { get; }
+    public SessionDesk Desk { get; }
     public SessionStore Store { get; }
     public SessionIdentity Identity { get; }
     public KvLayout Layout => _kv.Layout!;
@@ -77,7 +80,7 @@ internal sealed class LoopRig : IDisposable
     public async Task SettleAsync()
     {
         await Task.WhenAll(Table.Kept.Select(static kept => kept.Saving));
-        await Table.Cache!.TrimBeside();
+        if (Table.Cache is { } cache) await cache.TrimBeside();
     }
 
     public void Dispose()
@@ -99,12 +102,14 @@ internal sealed class LoopRig : IDisposable
         /// <summary>Called when it is asked whether it has room: after those who left were seen, before the step is decoded.</summary>
         public Action Asked { get; set; } = static () => { };
 
+        public bool IsBehind { get; set; }
+
         public bool HasRoom
         {
             get
             {
                 Asked();
-                return true;
+                return !IsBehind;
             }
         }
 
