@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Stoker.Engine.Kv;
 using Stoker.Engine.Sessions;
+using Stoker.Native.Libc;
 
 namespace Stoker.Bench.Kv;
 
@@ -59,10 +60,14 @@ internal sealed partial class KvCommands
         return new KvReply { Seconds = Stopwatch.GetElapsedTime(begun).TotalSeconds, Tokens = count * tokens };
     }
 
+    /// <summary>As conversations that nobody uses leave memory; then it comes back.</summary>
     public KvReply PageOut(int slot)
     {
         var begun = Stopwatch.GetTimestamp();
-        Slotted.Kv.PageOut(slot);
+        var (chain, state) = Slotted.Leave(slot);
+        Slotted.Kv.Drain();
+        foreach (var file in chain.Shared.Select(static segment => segment.File).Append(chain.Own)) Files.LeavePageCache(file.Handle, 0, 0);
+        Slotted.Enter(slot, chain, state);
         return new KvReply { Seconds = Stopwatch.GetElapsedTime(begun).TotalSeconds };
     }
 

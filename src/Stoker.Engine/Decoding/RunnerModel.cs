@@ -11,7 +11,7 @@ namespace Stoker.Engine.Decoding;
 /// <summary>
 /// The one model of a runner, its context and the answers from it. Everything comes from one thread, the runner's decode thread.
 /// </summary>
-public sealed class RunnerModel : IDisposable
+public sealed class RunnerModel
 {
     /// <summary>Context when nobody names one: enough for a chat, small enough for any machine.</summary>
     public const int DefaultContextTokens = 8192;
@@ -121,12 +121,6 @@ public sealed class RunnerModel : IDisposable
     /// <summary>Lets sessions go.</summary>
     /// <exception cref="StokerException">Busy: somebody answers in it.</exception>
     public void Close(CloseSessionCommand command) => _desk?.Close(command.NameOrId, command.Scope);
-
-    public void Dispose()
-    {
-        _loop?.Dispose();
-        _model.Dispose();
-    }
 
     // What RunnerStart's environment limits it to.
     private static long HeapBytes => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;

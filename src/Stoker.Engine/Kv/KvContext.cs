@@ -160,13 +160,6 @@ public sealed class KvContext : IDisposable
         _slots.Trim(slot);
     }
 
-    /// <summary>Writes the slot's cells out and drops them from memory; they come back when they are read.</summary>
-    public void PageOut(int slot)
-    {
-        Check(slot);
-        _slots.PageOut(slot);
-    }
-
     public void Dispose()
     {
         Context.Dispose();

@@ -38,10 +38,6 @@ internal abstract class KvSlots : IDisposable
     {
     }
 
-    internal virtual void PageOut(int slot)
-    {
-    }
-
     public virtual void Dispose()
     {
     }

@@ -152,8 +152,6 @@ internal sealed class SsdSlots : KvSlots
         for (var i = 0; i < _shape.Tensors.Count; i++) _memory.Drop(slot, _shape.Tensors[i], _shape.Layout.WholePageBytes(_shape.Layout.Regions[i], cells));
     }
 
-    internal override void PageOut(int slot) => DropBelow(slot, _context.LastPosition(slot) + 1);
-
     private void Clear(int slot)
     {
         var isUsed = _chains[slot] is not null || _context.LastPosition(slot) >= 0;
@@ -194,7 +192,7 @@ internal sealed class SsdSlots : KvSlots
                 if (cells > 0 && written < ReadAroundBytes) _memory.Fetch(slot, tensor, (long)cells * region.RowBytes);
             }
             _chains[slot] = chain;
-                _readAhead[slot] = cells;
+            _readAhead[slot] = cells;
         }
         catch (LibcException error)
         {
@@ -231,17 +229,5 @@ internal sealed class SsdSlots : KvSlots
         // The rows are where the file has them, or the library reads other cells than the conversation's.
         if (!placed.SequenceEqual(blob.Ranges) || _context.LastPosition(slot) + 1 != cells)
             throw new StokerException(ErrorKind.Corrupt, "llama.cpp does not put the conversation's cells where its file has them.");
-    }
-
-    private void DropBelow(int slot, int cells)
-    {
-        // What it shares stays: others are reading it.
-        if (_chains[slot] is not { } chain || cells <= chain.FirstOwnCell) return;
-        for (var i = 0; i < _shape.Tensors.Count; i++)
-        {
-            var region = _shape.Layout.Regions[i];
-            var from = _shape.Layout.WholePageBytes(region, chain.FirstOwnCell);
-            _memory.PageOut(slot, _shape.Tensors[i], from, ((long)cells * region.RowBytes) - from);
-        }
     }
 }

@@ -75,15 +75,6 @@ public sealed unsafe class SlotMemory
         if (length > 0) _ = LibcNative.madvise(At(slot, tensor, 0, length), (nuint)length, dontNeed);
     }
 
-    /// <summary>Writes out what is dirty in a part of a slot's tensor and drops its pages from memory. A hint: failure is no error.</summary>
-    public void PageOut(int slot, int tensor, long offset, long length)
-    {
-        const int pageOut = 21; // MADV_PAGEOUT
-        var page = PageBytes;
-        length = length / page * page;
-        if (length > 0) _ = LibcNative.madvise(At(slot, tensor, offset, length), (nuint)length, pageOut);
-    }
-
     /// <summary>Whether a touched page of a part of a slot's tensor brings its neighbours along from the file. A hint: failure is no error.</summary>
     /// <param name="offset">A multiple of the page size, like <paramref name="length"/>.</param>
     public void AdviseReadAhead(int slot, int tensor, long offset, long length, bool readAhead)

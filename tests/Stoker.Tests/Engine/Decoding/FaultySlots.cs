@@ -49,8 +49,6 @@ internal sealed class FaultySlots(KvSlots slots, Func<string, int, bool> fails) 
         slots.Trim(slot);
     }
 
-    internal override void PageOut(int slot) => slots.PageOut(slot);
-
     private void Check(string way, int slot)
     {
         if (fails(way, slot)) throw new InvalidOperationException($"{way} of slot {slot} fails: the test wants it.");

@@ -91,6 +91,7 @@ public sealed class RunnerSessionTests : IDisposable
         Assert.Equal(fresh.FirstLogProb, got.FirstLogProb, 0.02);
 
         OwnProcess.Signal(runner.ProcessId, UnixSignal.Kill);
+        await runner.Gone; // it holds the session's lock
         await using var again = await LoadedAsync(shape, KvMode.Ssd, "edit");
         Assert.True((await SayAsync(again, "And then?")).Usage.CachedTokens > 40);
     }
