@@ -86,7 +86,7 @@ internal sealed class LoopRig : IDisposable
     public void Dispose()
     {
         _loop.Dispose();
-        Table.Cache!.TrimBeside().GetAwaiter().GetResult(); // after this nothing is done in the folder any more
+        Table.Cache?.TrimBeside().GetAwaiter().GetResult(); // after this nothing is done in the folder any more
         _kv.Dispose();
         _model.Dispose();
     }
