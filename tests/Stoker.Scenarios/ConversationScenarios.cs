@@ -34,6 +34,40 @@ public sealed partial class ConversationScenarios(ScenarioHub hub)
     }
 
     [Fact]
+    public async Task KilledInTheMiddleOfAnAnswer_ContinueSaysWhatItWouldHaveSaid()
+    {
+        await using var home = hub.NewHome();
+        string[] Ask(string session, params string[] more) => ["run", hub.RandomModelPath, "--session", session, "--threads", "1", "--ctx", "16384", .. more];
+        string[] asked = ["A long answer, please.", "--chat-template", "chatml", "--seed", "7"];
+        (await home.StokerAsync(Ask("whole", [.. asked, "-n", "1500"]))).Expect(0);
+        await using var run = home.StartStoker(Ask("cut", asked));
+        await run.WaitForAsync(static text => text.Length > 2000, inError: false, StokerHome.Patience);
+        OwnProcess.Signal(home.RunnerPid(), UnixSignal.Kill);
+        var killed = await run.EndAsync(StokerHome.Patience);
+        Assert.Contains("--continue", killed.Expect(9).Error, StringComparison.Ordinal);
+        Assert.Contains("--session cut --continue", (await home.StokerAsync("sessions", "show", "cut")).Expect(0).Out, StringComparison.Ordinal);
+
+        var before = await AnswerOfAsync(home, "cut");
+        var rest = (await home.StokerAsync(Ask("cut", "--continue", "-n", "300"))).Expect(0);
+        var after = await AnswerOfAsync(home, "cut");
+        Assert.Equal(before + rest.Out.TrimEnd('\n'), after.TrimEnd('\n'));
+        Assert.True(after.Length > before.Length);
+        var whole = await AnswerOfAsync(home, "whole");
+        var common = Math.Min(whole.Length, after.Length);
+        Assert.True(common > before.Length, "the kill came too late to compare anything");
+        Assert.Equal(whole[..common], after[..common]);
+        (await home.StokerAsync(Ask("cut", "--continue", "And more?"))).Expect(2);
+        (await home.StokerAsync(Ask("none", "--continue"))).Expect(3);
+    }
+
+    private static async Task<string> AnswerOfAsync(StokerHome home, string session)
+    {
+        var messages = JsonDocument.Parse((await home.StokerAsync("sessions", "show", session, "--json")).Expect(0).Out).RootElement.GetProperty("messages");
+        Assert.Equal(2, messages.GetArrayLength());
+        return messages[1].GetProperty("content").GetString()!;
+    }
+
+    [Fact]
     public async Task UnloadedAndLoadedAgain_TheSessionGoesOn()
     {
         await using var home = hub.NewHome();

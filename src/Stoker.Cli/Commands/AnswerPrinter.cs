@@ -49,7 +49,7 @@ public sealed class AnswerPrinter(CliContext context, DaemonClient client, RunOp
         if (options.Verbose) _console.Note(_console.Dim(time.Compose()));
     }
 
-    /// <param name="turns">The conversation so far, ending with the user's turn; with a session only what is new.</param>
+    /// <param name="turns">The conversation so far, ending with the user's turn; with a session only what is new. None: its last answer goes on.</param>
     /// <param name="time">What went before (a pull); told with <c>--verbose</c>.</param>
     /// <param name="cancellationToken">Ends the answer; what came is returned.</param>
     /// <param name="startAnew">With a session: the turns are the whole conversation.</param>
@@ -57,6 +57,7 @@ public sealed class AnswerPrinter(CliContext context, DaemonClient client, RunOp
     {
         var request = options.Template with { Messages = turns };
         if (startAnew) request = request with { Append = false };
+        if (turns.Count == 0) request = request with { Append = false, Continue = true };
         var text = new StringBuilder();
         var status = new LiveLine(_console);
         var stages = new List<StageProgress>();
@@ -97,12 +98,13 @@ public sealed class AnswerPrinter(CliContext context, DaemonClient client, RunOp
             // The error gets a line of its own.
             status.Clear();
             if (text.Length > 0) _console.Out.WriteLine();
+            if (text.Length > 0 && InSession) _console.Note(_console.Dim("(The conversation is kept up to its last snapshot: --continue, or /continue in a chat, goes on with this answer.)"));
             throw;
         }
         status.Clear();
         EndLine(text);
         time.Take(stages);
-        Remark(finish, time);
+        Remark(finish, request, time);
         return new PrintedAnswer(text.ToString(), interrupted);
     }
 
@@ -119,9 +121,10 @@ public sealed class AnswerPrinter(CliContext context, DaemonClient client, RunOp
         if (text.Length == 0 || text[^1] != '\n') _console.Out.WriteLine();
     }
 
-    private void Remark(string? finish, TimeLine time)
+    private void Remark(string? finish, ChatRequest request, TimeLine time)
     {
-        if (finish == "length" && options.Template.MaxCompletionTokens is null)
+        // An answer that went on may have ended at the length that it began with.
+        if (finish == "length" && request is { MaxCompletionTokens: null, Continue: false })
             _console.Note(_console.Dim("(The answer ends here because the context is full: --ctx makes it larger.)"));
         if (options.Verbose) _console.Note(_console.Dim(time.Compose()));
     }

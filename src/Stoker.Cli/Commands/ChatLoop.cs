@@ -16,6 +16,7 @@ public sealed class ChatLoop(CliContext context, AnswerPrinter printer, string m
     private const string Help = """
         Write a message and press Enter.
           ""\"        begins and ends a message of several lines
+          /continue  go on with the last answer, where it was cut short (with --session)
           /clear     forget the conversation
           /help      this text
           /bye       leave (Ctrl-D does too)
@@ -60,6 +61,9 @@ public sealed class ChatLoop(CliContext context, AnswerPrinter printer, string m
                     Forget();
                     _console.Note(_console.Dim("The conversation is forgotten."));
                     continue;
+                case "/continue":
+                    await ContinueAsync(interrupts);
+                    continue;
                 case var command when command.StartsWith('/') && !command.Contains(' ', StringComparison.Ordinal) && !command.Contains('\n', StringComparison.Ordinal):
                     _console.Note($"There is no {Printable.Short(command)}; /help lists what there is.");
                     continue;
@@ -95,22 +99,35 @@ public sealed class ChatLoop(CliContext context, AnswerPrinter printer, string m
     private async Task AnswerAsync(string message, CancellationToken cancellationToken)
     {
         _turns.Add(new ChatTurn("user", message));
+        if (await PrintAsync(_turns, cancellationToken) is { } answer) Heard(answer.Text); // what was said stays said, even when it was cut short
+        else _turns.RemoveAt(_turns.Count - 1);
+    }
+
+    /// <summary>Null: it failed, and that was told.</summary>
+    private async Task<PrintedAnswer?> PrintAsync(IReadOnlyList<ChatTurn> turns, CancellationToken cancellationToken)
+    {
         Console.TreatControlCAsInput = false;
         try
         {
-            var answer = await printer.PrintAsync(_turns, new TimeLine(), cancellationToken, _startAnew);
-            Heard(answer.Text); // what was said stays said, even when it was cut short
+            return await printer.PrintAsync(turns, new TimeLine(), cancellationToken, _startAnew);
         }
         catch (StokerException problem)
         {
-            _turns.RemoveAt(_turns.Count - 1);
             CommandRoot.Tell(_console, problem);
             if (problem.Kind == ErrorKind.ContextOverflow) _console.Note("The conversation is too long for the model's context: /clear begins anew.");
+            return null;
         }
         finally
         {
             Console.TreatControlCAsInput = true;
         }
+    }
+
+    private async Task ContinueAsync(Interrupts interrupts)
+    {
+        if (!printer.InSession) _console.Note("Only a kept conversation remembers how its answer goes on: chat with --session NAME.");
+        else if (_startAnew) _console.Note("The conversation is forgotten: there is no answer to go on with.");
+        else await PrintAsync([], interrupts.Renew());
     }
 
     /// <summary>The next message, or null to leave.</summary>

@@ -18,6 +18,7 @@ public static class HelpExamples
             "git diff | stoker run qwen2.5:3b \"Explain this:\" -  # - is standard input",
             "stoker run ./model.gguf --temp 0 --seed 1 -v < prompt.txt",
             "stoker run qwen2.5:7b --session demo \"And in Spain?\"        # goes on in the kept conversation",
+            "stoker run qwen2.5:7b --session demo --continue             # goes on with an answer that was broken off",
             "stoker run qwen2.5:7b --ctx 65536 --no-repack --headless   # loads it and leaves",
         ],
         ["chat"] =

@@ -29,18 +29,20 @@ public static class RunCommand
         {
             var options = flags.Read(parsed);
             var name = ModelArgument.Absolute(parsed.GetValue(model)!, context.Environment);
-            var text = options.Headless ? null : await PromptAsync(context.Console, parsed.GetValue(prompt)!, interrupts.Token);
+            if (options.Continue && parsed.GetValue(prompt)!.Length > 0)
+                throw new StokerException(ErrorKind.InvalidInput, "--continue goes on with the session's last answer: give it no prompt, or leave it out to say something new.");
+            var text = options.Headless || options.Continue ? null : await PromptAsync(context.Console, parsed.GetValue(prompt)!, interrupts.Token);
             using var client = await global.ConnectAsync(parsed, interrupts.Token);
             var time = new TimeLine();
             var installed = await FindOrFetchAsync(context, client, name, options, time, interrupts.Token);
             var printer = new AnswerPrinter(context, client, options with { Template = options.Template with { Model = installed } });
             if (options.Headless) return await LoadAsync(context, client, printer, installed, interrupts.Token);
+            if (options.Continue) return ExitCodeOf(await printer.PrintAsync([], time, interrupts.Token));
             if (text is null) return await new ChatLoop(context, printer, installed, options.System).RunAsync(interrupts);
 
             List<ChatTurn> turns = options.System is { } system ? [new ChatTurn("system", system)] : [];
             turns.Add(new ChatTurn("user", text));
-            var answer = await printer.PrintAsync(turns, time, interrupts.Token);
-            return answer.Interrupted ? ExitCodes.Interrupted : ExitCodes.Ok;
+            return ExitCodeOf(await printer.PrintAsync(turns, time, interrupts.Token));
         }));
         return command;
     }
@@ -63,6 +65,8 @@ public static class RunCommand
         }));
         return command;
     }
+
+    private static int ExitCodeOf(PrintedAnswer answer) => answer.Interrupted ? ExitCodes.Interrupted : ExitCodes.Ok;
 
     /// <summary>Loads, says where it is served, and leaves.</summary>
     private static async Task<int> LoadAsync(CliContext context, DaemonClient client, AnswerPrinter printer, string model, CancellationToken cancellationToken)

@@ -13,6 +13,9 @@ public sealed record RunOptions
     public string? Source { get; init; }
     public bool Verbose { get; init; }
 
+    /// <summary>Nothing new is said: the session's last answer goes on.</summary>
+    public bool Continue { get; init; }
+
     /// <summary>Load and leave.</summary>
     public bool Headless { get; init; }
 
@@ -34,6 +37,7 @@ public sealed class RunFlags
     private readonly Option<int?> _maxTokens = new("--max-tokens", "-n") { Description = "Longest answer, in tokens. [default: to the context's end]", HelpName = "number" };
     private readonly Option<string[]> _stop = new("--stop") { Description = "End the answer before this text; may be given several times.", HelpName = "text" };
     private readonly Option<string?> _session = new("--session") { Description = "Keep the conversation under this name, across restarts, and go on in it.", HelpName = "name" };
+    private readonly Option<bool> _continue = new("--continue") { Description = "With --session: go on with its last answer, which was broken off or ended at its length." };
     private readonly Option<bool> _headless = new("--headless") { Description = "Load the model, leave it running behind the API, and return." };
     private readonly LoadFlags _load = new();
     private readonly Option<string?> _keepAlive = new("--keep-alive") { Description = "How long the model stays loaded afterwards: 10m, 0, -1 (for ever).", HelpName = "duration" };
@@ -46,7 +50,11 @@ public sealed class RunFlags
     {
         Option[] all = [_session, _system, _temperature, _topK, _topP, _minP, _repeatPenalty, _seed, _maxTokens, _stop, _keepAlive, _grammar, _chatTemplate, _source, _verbose];
         foreach (var option in all) command.Add(option);
-        if (!isChat) command.Add(_headless);
+        if (!isChat)
+        {
+            command.Add(_continue);
+            command.Add(_headless);
+        }
         _load.AddTo(command);
     }
 
@@ -57,6 +65,7 @@ public sealed class RunFlags
         Source = parsed.GetValue(_source),
         Verbose = parsed.GetValue(_verbose),
         Headless = parsed.GetResult(_headless) is not null && parsed.GetValue(_headless),
+        Continue = IsToContinue(parsed),
         Template = new ChatRequest
         {
             Model = "",
@@ -78,6 +87,14 @@ public sealed class RunFlags
             Stoker = _load.Read(parsed) with { Progress = true, KeepAliveS = ParseKeepAlive(parsed.GetValue(_keepAlive)) },
         },
     };
+
+    private bool IsToContinue(ParseResult parsed)
+    {
+        if (parsed.GetResult(_continue) is null || !parsed.GetValue(_continue)) return false;
+        if (parsed.GetValue(_session) is null) throw new StokerException(ErrorKind.InvalidInput, "--continue goes on with a kept conversation: name it with --session.");
+        if (parsed.GetValue(_system) is not null) throw new StokerException(ErrorKind.InvalidInput, "--continue goes on with an answer that has begun: --system comes too late for it.");
+        return true;
+    }
 
     private string? SessionOf(ParseResult parsed) => parsed.GetValue(_session) switch
     {

@@ -182,6 +182,7 @@ public static class SessionCommands
         Line("size", Units.Bytes(session.OwnBytes) + (session.SharedBytes > 0 ? $" and {Units.Bytes(session.SharedBytes)} shared with forks" : ""));
         Line("made", Units.Ago(context.Time.GetUtcNow() - session.CreatedAt));
         Line("used", Units.Ago(context.Time.GetUtcNow() - session.UsedAt));
+        if (session is { IsUnfinished: true, Name: { } name }) Line("last answer", $"unfinished; it goes on with: stoker run {Printable.Short(session.Identity?.Model ?? "MODEL")} --session {name} --continue");
         Line("problem", Printable.Short(report.Problem, 400));
         foreach (var message in report.Messages ?? [])
         {

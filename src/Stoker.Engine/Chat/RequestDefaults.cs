@@ -10,23 +10,22 @@ public static class RequestDefaults
     public static GenerationRequest Apply(GenerationRequest request, ModelDefaults? defaults)
     {
         if (defaults is null) return request;
-        var asked = request.Sampling;
-        return request with
+        var sampling = new SamplingOptions
         {
-            Stop = request.Stop.Count > 0 ? request.Stop : UsableStops(defaults.Stop),
-            Sampling = new SamplingOptions
-            {
-                Temperature = asked.Temperature ?? Within(defaults.Temperature, 0, 5),
-                TopK = asked.TopK ?? (defaults.TopK is >= 0 ? defaults.TopK : null),
-                TopP = asked.TopP ?? Within(defaults.TopP, float.Epsilon, 1),
-                MinP = asked.MinP ?? Within(defaults.MinP, 0, 1),
-                RepeatPenalty = asked.RepeatPenalty ?? Within(defaults.RepeatPenalty, float.Epsilon, 10),
-                RepeatLastN = asked.RepeatLastN ?? (defaults.RepeatLastN is >= -1 ? defaults.RepeatLastN : null),
-                PresencePenalty = asked.PresencePenalty ?? Within(defaults.PresencePenalty, -2, 2),
-                FrequencyPenalty = asked.FrequencyPenalty ?? Within(defaults.FrequencyPenalty, -2, 2),
-                Seed = asked.Seed ?? defaults.Seed,
-            },
+            Temperature = Within(defaults.Temperature, 0, 5),
+            TopK = defaults.TopK is >= 0 ? defaults.TopK : null,
+            TopP = Within(defaults.TopP, float.Epsilon, 1),
+            MinP = Within(defaults.MinP, 0, 1),
+            RepeatPenalty = Within(defaults.RepeatPenalty, float.Epsilon, 10),
+            RepeatLastN = defaults.RepeatLastN is >= -1 ? defaults.RepeatLastN : null,
+            PresencePenalty = Within(defaults.PresencePenalty, -2, 2),
+            FrequencyPenalty = Within(defaults.FrequencyPenalty, -2, 2),
+            Seed = defaults.Seed,
         };
+        var stop = UsableStops(defaults.Stop);
+        // What an answer began with goes before these: only the runner knows that.
+        if (request.Continue) return request with { ModelSampling = sampling, ModelStop = stop };
+        return request with { Stop = request.Stop.Count > 0 ? request.Stop : stop, Sampling = request.Sampling.Or(sampling) };
     }
 
     /// <summary>How a model is loaded: as the request says, else its publisher, else the configuration.</summary>

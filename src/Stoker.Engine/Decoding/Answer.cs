@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text;
 using Stoker.Engine.Protocol;
+using Stoker.Engine.Sessions;
 using Stoker.Native.Llama;
 
 namespace Stoker.Engine.Decoding;
@@ -12,23 +13,25 @@ internal sealed class Answer : IDisposable
     private readonly AnswerText _text;
     private readonly StringBuilder _told = new();
     private double _prefillMs;
+    private FinishReason? _end;
 
-    public Answer(IAnswerTarget target, GenerationRequest request, int[] prompt, Conversation conversation, LlamaSampler sampler, SamplerSettings settings, int limit)
+    public Answer(IAnswerTarget target, AnswerOpening opening, Conversation conversation, LlamaSampler sampler, SamplerSettings settings, int limit)
     {
         Target = target;
-        Request = request;
-        Prompt = prompt;
+        Opening = opening;
         Conversation = conversation;
         Cached = conversation.Tokens.Count;
+        SavedCells = Cached;
         Sampler = sampler;
         Settings = settings;
         Limit = limit;
-        _text = new AnswerText(request.Stop);
+        _text = new AnswerText(Request.Stop);
     }
 
     public IAnswerTarget Target { get; }
-    public GenerationRequest Request { get; }
-    public int[] Prompt { get; }
+    public AnswerOpening Opening { get; }
+    public GenerationRequest Request => Opening.Request;
+    public int[] Prompt => Opening.Prompt;
     public Conversation Conversation { get; }
     public LlamaSampler Sampler { get; }
     public SamplerSettings Settings { get; }
@@ -41,14 +44,26 @@ internal sealed class Answer : IDisposable
 
     public int Generated { get; private set; }
 
-    /// <summary>Sampled and not decoded yet; null while the prompt is.</summary>
+    /// <summary>Sampled last; from then on till the next it is to be decoded. Null while the prompt is.</summary>
     public int? Next { get; private set; }
 
-    /// <summary>In a session: all that was said before this answer.</summary>
-    public IReadOnlyList<ChatMessage> Messages { get; init; } = [];
-
     /// <summary>In a session: all that was said, this answer as far as it goes among it.</summary>
-    public IReadOnlyList<ChatMessage> MessagesSoFar => _told.Length == 0 ? Messages : [.. Messages, new ChatMessage("assistant", _told.ToString())];
+    public IReadOnlyList<ChatMessage> MessagesSoFar => _told.Length == 0 ? Opening.Messages : [.. Opening.Messages, new ChatMessage("assistant", _told.ToString())];
+
+    /// <summary>In a session: how it can go on from here.</summary>
+    public KeptAnswer Kept => new()
+    {
+        End = _end,
+        Messages = Opening.Messages.Count,
+        TextBefore = Opening.Continuation?.TextBefore ?? 0,
+        FirstToken = Opening.FirstToken,
+        Next = Conversation.Tokens.Count == Prompt.Length + Generated - 1 ? Next : null,
+        Sampling = SamplingRules.Options(Settings),
+        Stop = Request.Stop,
+        Grammar = Request.Grammar,
+        TokensLeft = _end is null ? Request.MaxTokens - Generated : null,
+        ChatTemplate = Request.ChatTemplate,
+    };
 
     /// <summary>Cells when the session was saved last.</summary>
     public int SavedCells { get; set; }
@@ -77,29 +92,40 @@ internal sealed class Answer : IDisposable
     /// <summary>The prompt is decoded.</summary>
     public void PrefillEnded() => _prefillMs = _watch.Elapsed.TotalMilliseconds;
 
-    /// <summary>Takes a sampled token. True: the answer is over, for this reason.</summary>
+    /// <summary>Of an answer that goes on: its text so far is this one's beginning. What of it was held back is told.</summary>
+    /// <param name="bytesOf">A token's bytes.</param>
+    public void Resume(Func<int, byte[]> bytesOf)
+    {
+        if (Opening.Continuation is not { } going) return;
+        _told.Append(going.Text.AsSpan(0, going.TextBefore)).Append(_text.Resume(going.OwnTokens.Select(bytesOf), going.HoldsBack));
+        var text = _told.ToString();
+        if (text.Length > going.Text.Length && text.StartsWith(going.Text, StringComparison.Ordinal)) Target.Tell(new TokensGenerated(text[going.Text.Length..], []));
+    }
+
+    /// <summary>Takes a sampled token. Not null: the answer is over, for this reason.</summary>
     public FinishReason? Take(TokenSample sample, bool isEnd)
     {
         Generated++;
         if (isEnd) return FinishReason.Stop;
+        Next = sample.Id;
         if (_text.Push(sample) is { } told) Tell(told);
         if (_text.StopFound is not null) return FinishReason.Stop;
         if (Generated == Limit) return FinishReason.Length;
-        Next = sample.Id;
         return null;
     }
 
-    /// <summary>The end of its text.</summary>
-    public void Flush()
+    /// <summary>The end of its text, and why.</summary>
+    public void End(FinishReason reason)
     {
         if (_text.Finish() is { } rest) Tell(rest);
+        _end = _text.StopFound is null ? reason : FinishReason.Stop;
     }
 
-    /// <summary>The end of a whole answer.</summary>
-    public void Finish(FinishReason reason)
+    /// <summary>The end of a whole answer, after that of its text.</summary>
+    public void Finish()
     {
         var usage = new GenerationUsage(Prompt.Length, Cached, Generated, _prefillMs, _watch.Elapsed.TotalMilliseconds - _prefillMs) { Seed = Settings.Seed };
-        Target.Tell(new GenerationFinished(_text.StopFound is null ? reason : FinishReason.Stop, usage) { StopString = _text.StopFound });
+        Target.Tell(new GenerationFinished(_end!.Value, usage) { StopString = _text.StopFound });
     }
 
     public void Dispose() => Sampler.Dispose();

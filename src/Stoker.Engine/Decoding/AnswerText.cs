@@ -1,3 +1,4 @@
+using System.Text;
 using Stoker.Engine.Protocol;
 
 namespace Stoker.Engine.Decoding;
@@ -14,6 +15,19 @@ public sealed class AnswerText(IReadOnlyList<string> stops)
 
     /// <summary>The stop string that ended the answer, or null.</summary>
     public string? StopFound => _stops.Found;
+
+    /// <summary>Takes in the tokens of an answer that goes on: their text, as far as it may be told.</summary>
+    /// <param name="holdsBack">False: all whole characters may be told, and stop strings are looked for in what follows alone.</param>
+    public string Resume(IEnumerable<byte[]> tokens, bool holdsBack)
+    {
+        var text = new StringBuilder();
+        foreach (var bytes in tokens)
+        {
+            var characters = _characters.Push(bytes);
+            text.Append(holdsBack ? _stops.Push(characters) : characters);
+        }
+        return text.ToString();
+    }
 
     /// <summary>What to tell after this token, or null when its text is held back.</summary>
     public TokensGenerated? Push(TokenSample token)

@@ -15,7 +15,9 @@ public static class GenerationChecks
     public static void Check(GenerationRequest request)
     {
         var prompts = (request.Messages is null ? 0 : 1) + (request.Text is null ? 0 : 1) + (request.Tokens is null ? 0 : 1);
-        if (prompts != 1) throw Invalid("Exactly one of messages, text and tokens is a prompt.");
+        if (request.Continue && (prompts != 0 || request.Append || request.Session is null))
+            throw Invalid("To continue, name a session and say nothing: its last answer goes on. With messages it would be a new turn.");
+        if (!request.Continue && prompts != 1) throw Invalid("Exactly one of messages, text and tokens is a prompt.");
         if (request.Messages is { Count: 0 }) throw Invalid("There is no message to answer.");
         if (request.Stop.Count > MaxStops) throw Invalid($"At most {MaxStops} stop strings, not {request.Stop.Count}.");
         if (request.Stop.Any(static stop => string.IsNullOrEmpty(stop) || stop.Length > MaxStopLength))

@@ -24,9 +24,10 @@ internal static class PromptTokens
     }
 
     /// <summary>The tokens of a conversation that is kept: its own as far as they are still right.</summary>
-    internal static int[] GoingOn(LlamaLibrary library, LlamaModel model, IReadOnlyList<int> kept, IReadOnlyList<ChatMessage> messages, string? templateName)
+    /// <param name="said">What of the answer is there already.</param>
+    internal static int[] GoingOn(LlamaLibrary library, LlamaModel model, IReadOnlyList<int> kept, IReadOnlyList<ChatMessage> messages, string? templateName, string said)
     {
-        var text = ChatText(library, model, messages, templateName);
+        var text = ChatText(library, model, messages, templateName) + said;
         return SessionPrompt.Tokens(
             kept,
             OfChat(model, text),

@@ -34,6 +34,19 @@ public static class SamplingRules
         return settings;
     }
 
+    /// <summary>What <see cref="Resolve"/> makes these settings of again, without seed and grammar.</summary>
+    public static SamplingOptions Options(SamplerSettings settings) => new()
+    {
+        Temperature = settings.Temperature,
+        TopK = settings.TopK,
+        TopP = settings.TopP,
+        MinP = settings.MinP,
+        RepeatPenalty = settings.RepeatPenalty,
+        RepeatLastN = settings.PenaltyLastTokens,
+        PresencePenalty = settings.PresencePenalty,
+        FrequencyPenalty = settings.FrequencyPenalty,
+    };
+
     private static float InRange(string name, float value, float least, float most, List<string> problems)
     {
         if (value >= least && value <= most) return value; // false for NaN

@@ -1,5 +1,4 @@
 using Stoker.Core.Errors;
-using Stoker.Engine.Protocol;
 using Stoker.Engine.Sessions;
 
 namespace Stoker.Engine.Decoding;
@@ -16,16 +15,19 @@ internal sealed class SessionDesk(SessionStore store, SessionIdentity identity, 
     /// <summary>The same without a name: a prompt of so many is worth keeping before its answer is there.</summary>
     private const int CacheTokens = 1024;
 
-    /// <summary>The conversation of that name; a new one where there is none. Null: its cells have to be read first (<paramref name="doubtful"/>).</summary>
-    /// <exception cref="StokerException">Busy: somebody answers in it, or another process holds it. Conflict: it belongs to another model. Corrupt, InvalidInput.</exception>
-    public Conversation? Open(string name, string scope, out OpenSession? doubtful)
+    /// <summary>The conversation of that name. Null: its cells have to be read first (<paramref name="doubtful"/>).</summary>
+    /// <param name="mayCreate">A new one where there is none.</param>
+    /// <exception cref="StokerException">Busy: somebody answers in it, or another process holds it. Conflict: it belongs to another model. NotFound, Corrupt, InvalidInput.</exception>
+    public Conversation? Open(string name, string scope, bool mayCreate, out OpenSession? doubtful)
     {
         doubtful = null;
         if (Find(name, scope) is { } kept)
             return kept.IsAnswering ? throw Busy(name) : kept;
         SessionName.Check(name);
         var layout = table.Kv.Layout;
-        var session = store.Find(name, scope) is null ? store.Create(name, scope, identity, layout) : store.OpenInDoubt(name, scope, identity, layout);
+        var isKept = store.Find(name, scope) is not null;
+        if (!isKept && !mayCreate) throw new StokerException(ErrorKind.NotFound, $"There is no session {name} to continue. See: stoker sessions list");
+        var session = isKept ? store.OpenInDoubt(name, scope, identity, layout) : store.Create(name, scope, identity, layout);
         if (session.Doubt is not null)
         {
             doubtful = session;
@@ -62,15 +64,16 @@ internal sealed class SessionDesk(SessionStore store, SessionIdentity identity, 
     /// Makes the conversation as it is now the one that a restart finds. More cells in memory than can be copied are not kept: there it
     /// finds the text, and computes it again.
     /// </summary>
-    public void Save(Conversation conversation, IReadOnlyList<ChatMessage> messages, byte[] samplerState)
+    public void Save(Answer answer)
     {
+        var (conversation, messages) = (answer.Conversation, answer.MessagesSoFar);
         if (conversation.Session is not { } session) return;
         if (session.Name is null)
         {
             SaveBeside(conversation, session);
             return;
         }
-        var snapshot = new SessionSnapshot { Tokens = [], SamplerState = samplerState, Messages = messages };
+        var snapshot = new SessionSnapshot { Tokens = [], SamplerState = answer.Sampler.State, Answer = answer.Kept, Messages = messages };
         if (TryState(conversation) is { } state) snapshot = snapshot with { Tokens = [.. conversation.Tokens], State = state, Points = conversation.SavedPoints };
         session.Save(snapshot);
         conversation.Messages = messages;

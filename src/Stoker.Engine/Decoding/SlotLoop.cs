@@ -128,27 +128,24 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table, SessionDesk? de
             _checks.Begin(request, target, doubtful);
             return;
         }
-        var messages = kept is null ? [] : SessionPrompt.Messages(kept.Messages, request.Messages ?? [], request.Append);
-        var prompt = kept is null
-            ? PromptTokens.Of(model.Library, model.Model, request)
-            : PromptTokens.GoingOn(model.Library, model.Model, kept.Tokens, messages, request.ChatTemplate);
-        var question = table.Kv.CanTruncate ? 0 : PromptTokens.BeforeQuestion(model.Library, model.Model, kept is null ? request.Messages : messages, request.ChatTemplate, prompt);
-        GenerationChecks.CheckFits(prompt.Length, model.ContextTokens, model.Model.TrainedContextTokens);
-        var settings = SamplingRules.Resolve(request.Sampling, request.Grammar, model.ContextTokens, model.NewSeed);
+        var opening = AnswerOpening.Of(model, kept, request);
+        var prompt = opening.Prompt;
+        var question = table.Kv.CanTruncate ? 0 : PromptTokens.BeforeQuestion(model.Library, model.Model, kept is null ? request.Messages : opening.Messages, opening.Request.ChatTemplate, prompt);
+        var settings = opening.Settings(model);
         var reuse = request.ReusePrefix ?? (!request.LogitHashes && (request.Sampling.Seed is null || settings.Temperature == 0));
         if (kept is null && reuse && !TryRecall(request, target, prompt)) return;
-        var sampler = LlamaSampler.Create(model.Library, model.Model, settings);
+        var sampler = opening.NewSampler(model, settings);
         Answer? answer = null;
         try
         {
-            foreach (var token in prompt.AsSpan()[^Math.Min(prompt.Length, settings.PenaltyLastTokens)..]) sampler.Remember(token);
             var conversation = kept is null ? table.Begin(prompt, request.Scope, reuse) : table.GoOn(kept, prompt);
-            var limit = Math.Min(request.MaxTokens ?? int.MaxValue, model.ContextTokens - prompt.Length);
+            var limit = Math.Min(opening.Request.MaxTokens ?? int.MaxValue, model.ContextTokens - prompt.Length);
             IReadOnlyList<int> points = table.Kv.CanTruncate ? [] : PrefixChoice.PointsAhead(conversation.Tokens.Count, question, prompt.Length);
-            answer = new Answer(target, request, prompt, conversation, sampler, settings, limit) { Messages = messages, SavedCells = conversation.Tokens.Count, Points = points };
+            answer = new Answer(target, opening, conversation, sampler, settings, limit) { Points = points };
             _answers.Add(answer);
             target.Tell(new GenerationStarted(prompt.Length, answer.Cached));
             if (request.Echo) target.Tell(new TokensGenerated(Utf8Assembler.TextOf(prompt.Select(model.BytesOf)), []));
+            answer.Resume(model.BytesOf);
         }
         catch
         {
@@ -186,9 +183,9 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table, SessionDesk? de
 
     private Conversation? Open(string name, GenerationRequest request, out OpenSession? doubtful)
     {
-        if (request.Messages is null) throw new StokerException(ErrorKind.InvalidInput, "A session is a chat: it takes messages.");
+        if (request.Messages is null && !request.Continue) throw new StokerException(ErrorKind.InvalidInput, "A session is a chat: it takes messages.");
         if (desk is null) throw new StokerException(ErrorKind.Unsupported, "This runner keeps no sessions: it was given no folder for them.");
-        return desk.Open(name, request.Scope, out doubtful);
+        return desk.Open(name, request.Scope, mayCreate: !request.Continue, out doubtful);
     }
 
     /// <summary>Those whom nobody waits for any more, or who have not been listened to for long, leave.</summary>
@@ -308,9 +305,9 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table, SessionDesk? de
 
     private void Finish(Answer answer, FinishReason reason)
     {
-        answer.Flush();
+        answer.End(reason);
         Save(answer); // before it is said to be over: nobody shall hear of an answer that a restart does not know
-        answer.Finish(reason);
+        answer.Finish();
         Leave(answer);
         answer.Target.End();
     }
@@ -318,7 +315,7 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table, SessionDesk? de
     private void Save(Answer answer)
     {
         if (desk is null || answer.Conversation.Session is null || !_answers.Contains(answer)) return;
-        desk.Save(answer.Conversation, answer.MessagesSoFar, answer.Sampler.State);
+        desk.Save(answer);
         answer.SavedCells = answer.Conversation.Tokens.Count;
     }
 

@@ -2,7 +2,7 @@ namespace Stoker.Engine.Protocol;
 
 /// <summary>
 /// One generation, as the runner gets it. Exactly one of <see cref="Messages"/>, <see cref="Text"/> and <see cref="Tokens"/>
-/// is set. Validated by whoever builds it (an endpoint); the runner checks again what could hurt it.
+/// is set, or with <see cref="Continue"/> none. Validated by whoever builds it (an endpoint); the runner checks again what could hurt it.
 /// </summary>
 public sealed record GenerationRequest
 {
@@ -44,11 +44,23 @@ public sealed record GenerationRequest
     /// <summary>Whose conversations it may see: an opaque word that the daemon gives each key. Never shared between two.</summary>
     public string Scope { get; init; } = "";
 
-    /// <summary>The name of a conversation that is kept, or null. With messages only.</summary>
+    /// <summary>The name of a conversation that is kept, or null. With messages, or <see cref="Continue"/>.</summary>
     public string? Session { get; init; }
 
     /// <summary>With a session: the messages follow those that it has, instead of being all.</summary>
     public bool Append { get; init; }
+
+    /// <summary>
+    /// With a session: its last answer goes on, in the same message. Sampling, stop strings, grammar, template and length are those that
+    /// it began with, where this request says nothing.
+    /// </summary>
+    public bool Continue { get; init; }
+
+    /// <summary>With <see cref="Continue"/>: what the model's publisher set, where neither the request nor the kept answer says anything.</summary>
+    public SamplingOptions? ModelSampling { get; init; }
+
+    /// <summary>The same of stop strings.</summary>
+    public IReadOnlyList<string> ModelStop { get; init; } = [];
 
     /// <summary>
     /// Whether what was computed before is used again. Null: as far as nobody can tell. The last bits of a sum depend on what is

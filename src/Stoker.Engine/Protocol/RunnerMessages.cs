@@ -8,7 +8,7 @@ namespace Stoker.Engine.Protocol;
 public static class RunnerProtocol
 {
     /// <summary>Changes with any message, so that a daemon and a runner of different builds refuse each other.</summary>
-    public const int Version = 3;
+    public const int Version = 4;
 
     /// <summary>Daemon to runner; each begins a request.</summary>
     public const ushort Load = FrameKinds.FirstOwn;

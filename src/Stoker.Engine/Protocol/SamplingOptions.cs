@@ -29,4 +29,18 @@ public sealed record SamplingOptions
 
     /// <summary>Null: a new random one for each request, told in the answer's timings.</summary>
     public uint? Seed { get; init; }
+
+    /// <summary>These, and the others' where these say nothing.</summary>
+    public SamplingOptions Or(SamplingOptions? others) => others is null ? this : new()
+    {
+        Temperature = Temperature ?? others.Temperature,
+        TopK = TopK ?? others.TopK,
+        TopP = TopP ?? others.TopP,
+        MinP = MinP ?? others.MinP,
+        RepeatPenalty = RepeatPenalty ?? others.RepeatPenalty,
+        RepeatLastN = RepeatLastN ?? others.RepeatLastN,
+        PresencePenalty = PresencePenalty ?? others.PresencePenalty,
+        FrequencyPenalty = FrequencyPenalty ?? others.FrequencyPenalty,
+        Seed = Seed ?? others.Seed,
+    };
 }

@@ -287,7 +287,15 @@ public sealed class OpenSession : IDisposable
     private SessionSnapshot CutSnapshot(int cells, ReadOnlyMemory<byte> state)
     {
         var last = Snapshot;
-        return cells >= last.Cells ? last : new SessionSnapshot { Tokens = [.. last.Tokens.Take(cells)], State = state, Points = [.. last.Points.Where(point => point.Cells < cells)], Messages = last.Messages };
+        if (cells >= last.Cells) return last;
+        return new SessionSnapshot
+        {
+            Tokens = [.. last.Tokens.Take(cells)],
+            State = state,
+            Points = [.. last.Points.Where(point => point.Cells < cells)],
+            Answer = last.Answer is { } answer ? answer with { Next = null } : null, // from its text
+            Messages = last.Messages,
+        };
     }
 
     private void Write(SessionSnapshot snapshot) => Write(snapshot, _record);
@@ -316,6 +324,7 @@ public sealed class OpenSession : IDisposable
             Identity = Identity,
             Cells = snapshot.Cells,
             Messages = snapshot.Messages.Count,
+            Answer = snapshot.Answer,
             Points = [.. snapshot.Points.Select(static point => new PointSize(point.Cells, point.State.Length))],
             Rows = Layout?.Regions.Select(static region => new RegionRow(region.Name, region.RowBytes)).ToList(),
             PageSizeBytes = Layout?.PageSizeBytes ?? 0,

@@ -40,6 +40,9 @@ internal sealed record SnapshotHead
     public IReadOnlyList<ChainFile> Shared { get; init; } = [];
     public string? Own { get; init; }
 
+    /// <summary>How the last answer can go on; null in snapshots of older programs.</summary>
+    public KeptAnswer? Answer { get; init; }
+
     /// <summary>Cells known to have reached the disk; those beyond it may be lost when the machine, not only the process, stops.</summary>
     public int SyncedCells { get; init; }
 
@@ -56,7 +59,7 @@ internal sealed record SnapshotHead
         if (Identity is null or { Model: null } or { ModelDigest: null } or { Runtime: null } or { KvTypes: null } or { Rope: null } or { Shape: null }) return "it does not say what it belongs to";
         if (Cells is < 0 or > KvLayout.MaxCells) return $"it has {Cells} cells";
         if (SyncedCells < 0 || SyncedCells > Cells) return $"it has {SyncedCells} synced cells of {Cells}";
-        if (Messages < 0 || Shared is null || BootId is null) return "a field has no sense";
+        if (Messages < 0 || Shared is null || BootId is null || Answer is { Sampling: null } or { Stop: null }) return "a field has no sense";
         if (Points is null || Points.Count > MaxPoints || !ArePointsInOrder()) return "its earlier states have no sense";
         if (Rows is null) return Own is null && Shared.Count == 0 ? null : "it names files without a layout";
         if (PageSizeBytes is < 4096 or > 1 << 21 || !int.IsPow2(PageSizeBytes)) return $"its page size is {PageSizeBytes}";

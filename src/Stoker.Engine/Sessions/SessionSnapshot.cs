@@ -35,6 +35,9 @@ public sealed record SessionSnapshot
     /// <summary>The sampler's random state, as the sampler wrote it; empty: it begins anew.</summary>
     public ReadOnlyMemory<byte> SamplerState { get; init; }
 
+    /// <summary>How the last answer can go on; null: nothing is known of that (none, or an older program's).</summary>
+    public KeptAnswer? Answer { get; init; }
+
     /// <summary>The conversation as text. The cells may be fewer than its tokens (after a move back), never others.</summary>
     public IReadOnlyList<ChatMessage> Messages { get; init; } = [];
 }

@@ -50,6 +50,9 @@ public sealed record SessionSummary
     public int Cells { get; init; }
     public int Messages { get; init; }
 
+    /// <summary>The last answer was broken off, or ended at its length: it can go on.</summary>
+    public bool IsUnfinished { get; init; }
+
     /// <summary>Disk blocks that go when it is removed, in bytes.</summary>
     public long OwnBytes { get; init; }
 

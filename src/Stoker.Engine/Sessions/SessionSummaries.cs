@@ -26,6 +26,7 @@ internal static class SessionSummaries
                 Identity = head?.Identity,
                 Cells = head?.Cells ?? 0,
                 Messages = head?.Messages ?? 0,
+                IsUnfinished = head?.Answer is { IsUnfinished: true },
                 OwnBytes = own,
                 SharedBytes = shared,
             };

@@ -23,7 +23,10 @@ internal static class SnapshotFile
 
     private const ulong Magic = 0x50414E534B4F5453; // "STOKSNAP"
     private const int HeaderBytes = 8 + 4 + (6 * 8) + 4;
-    private const int MaxHeadBytes = 1 << 20;
+    /// <summary>Regions, and an answer's grammar (256 Ki characters at most, each up to six bytes of JSON).</summary>
+    private const int MaxHeadBytes = 4 << 20;
+
+    private const int MaxSamplerBytes = 1 << 20;
     private const int MaxMessageBytes = 256 << 20;
 
     private readonly record struct Parts(long Head, long Messages, long Tokens, long State, long Sampler, long Sums)
@@ -33,7 +36,7 @@ internal static class SnapshotFile
         internal bool AreSane(long fileBytes) =>
             Head is > 0 and <= MaxHeadBytes && Messages is > 0 and <= MaxMessageBytes
             && Tokens is >= 0 and <= 4L * KvLayout.MaxCells && Tokens % 4 == 0
-            && State >= 0 && State <= Array.MaxLength && Sampler is >= 0 and <= MaxHeadBytes
+            && State >= 0 && State <= Array.MaxLength && Sampler is >= 0 and <= MaxSamplerBytes
             && Sums is >= 0 and <= 4L * KvLayout.MaxCells && Sums % 4 == 0
             && FileBytes == fileBytes;
     }
@@ -119,7 +122,7 @@ internal static class SnapshotFile
         if (sums.Length != (head.Rows is null ? 0 : CellSums.Blocks(head.Cells))) throw SessionErrors.Damaged(subject, $"it has {sums.Length} sums for {head.Cells} cells");
         var (points, last) = Split(state, head.Points, subject);
         var messages = ReadMessages(messageBytes, head.Messages, subject);
-        return new SessionRecord(head, new SessionSnapshot { Tokens = tokens, State = last, Points = points, SamplerState = sampler, Messages = messages }, sums);
+        return new SessionRecord(head, new SessionSnapshot { Tokens = tokens, State = last, Points = points, SamplerState = sampler, Answer = head.Answer, Messages = messages }, sums);
     }
 
     private static long StatesBytes(SessionSnapshot snapshot) => snapshot.State.Length + snapshot.Points.Sum(static point => (long)point.State.Length);

@@ -39,6 +39,11 @@ public sealed record SamplerSettings
 /// </summary>
 public sealed unsafe class LlamaSampler : SafeHandleZeroOrMinusOneIsInvalid
 {
+    private const int StateBytes = 12;
+
+    /// <summary>More draws than any answer takes; going on after them is a moment's work.</summary>
+    private const long MostDraws = 1 << 22;
+
     private readonly LlamaModel _model;
     private nint _grammar;
     private readonly uint _seed;
@@ -80,11 +85,45 @@ public sealed unsafe class LlamaSampler : SafeHandleZeroOrMinusOneIsInvalid
     {
         get
         {
-            var state = new byte[12];
+            var state = new byte[StateBytes];
             BinaryPrimitives.WriteUInt32LittleEndian(state, _seed);
             BinaryPrimitives.WriteInt64LittleEndian(state.AsSpan(4), _draws);
             return state;
         }
+    }
+
+    /// <summary>What a <see cref="State"/> says. False: these bytes are none.</summary>
+    public static bool TryReadState(ReadOnlySpan<byte> state, out uint seed, out long draws)
+    {
+        (seed, draws) = (0, 0);
+        if (state.Length != StateBytes) return false;
+        seed = BinaryPrimitives.ReadUInt32LittleEndian(state);
+        draws = BinaryPrimitives.ReadInt64LittleEndian(state[sizeof(uint)..]);
+        return draws is >= 0 and <= MostDraws;
+    }
+
+    /// <summary>Puts a new sampler into the random state of one of the same seed that has drawn so often.</summary>
+    public void Skip(long draws)
+    {
+        ObjectDisposedException.ThrowIf(IsClosed, this);
+        for (; _draws < draws; _draws++)
+        {
+            // With one candidate it draws all the same.
+            var only = new TokenCandidate { Id = 0, Logit = 1 };
+            var candidates = new TokenCandidates { Items = &only, Count = 1, Selected = -1 };
+            LlamaNative.llama_sampler_apply(handle, &candidates);
+        }
+    }
+
+    /// <summary>Takes the grammar past a token of the answer that was not drawn here. False: it does not allow that token, and is where it was.</summary>
+    public bool TryFollow(int token)
+    {
+        ObjectDisposedException.ThrowIf(IsClosed, this);
+        if (_grammar == 0) return true;
+        // What it refuses it answers with a C++ exception.
+        if (!Allows(token)) return false;
+        LlamaNative.llama_sampler_accept(_grammar, token);
+        return true;
     }
 
     /// <summary>Draws the next token from the logits of the batch's i-th token and takes note of it.</summary>

@@ -18,6 +18,7 @@ internal static class ChatRequestReader
         RefuseUnsupported(fields);
         var (stream, includeUsage) = SharedFields.Streaming(fields);
         var extension = SharedFields.Extension(fields);
+        var goesOn = Continue(fields);
         return new GenerationCall
         {
             Model = SharedFields.Model(fields),
@@ -26,7 +27,7 @@ internal static class ChatRequestReader
             Extension = extension,
             Request = new GenerationRequest
             {
-                Messages = Messages(fields),
+                Messages = goesOn ? null : Messages(fields),
                 ChatTemplate = Template(fields),
                 Sampling = SharedFields.Sampling(fields),
                 MaxTokens = SharedFields.MaxTokens(fields, "max_completion_tokens", "max_tokens"),
@@ -36,6 +37,7 @@ internal static class ChatRequestReader
                 IgnoreEos = extension.IgnoreEos,
                 Session = Session(fields),
                 Append = fields.Flag("append"),
+                Continue = goesOn,
                 ReusePrefix = fields.Has("cache_prompt") ? fields.Flag("cache_prompt") : null,
                 LogitHashes = extension.LogitHashes,
             },
@@ -111,6 +113,17 @@ internal static class ChatRequestReader
             });
         }
         return text.ToString();
+    }
+
+    /// <summary>The session's last answer goes on: nothing new is said.</summary>
+    private static bool Continue(JsonFields fields)
+    {
+        if (!fields.Flag("continue")) return false;
+        if (fields.Text("session", SessionName.MaxLength) is not { Length: > 0 }) throw fields.Wrong("continue", "needs a 'session' whose last answer goes on");
+        if (fields.Flag("append")) throw fields.Wrong("continue", "goes on with the last answer, and 'append' says something new: send one of them");
+        if (fields.Find("messages") is { } value && !(value.ValueKind == JsonValueKind.Array && value.GetArrayLength() == 0))
+            throw fields.Wrong("messages", "must be empty or absent with 'continue', which goes on with the session's last answer");
+        return true;
     }
 
     private static string? Session(JsonFields fields)

@@ -30,6 +30,10 @@ public sealed record ChatRequest
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool Append { get; init; }
 
+    /// <summary>With a session, and no messages: its last answer goes on.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool Continue { get; init; }
+
     /// <summary>What OpenAI's fields cannot say.</summary>
     public StokerExtension? Stoker { get; init; }
 }

@@ -29,6 +29,16 @@ public sealed class RequestDefaultsTests
     }
 
     [Fact]
+    public void Apply_AnAnswerThatGoesOn_WhatItBeganWithComesFirst()
+    {
+        var request = RequestDefaults.Apply(new GenerationRequest { Session = "s", Continue = true, Sampling = new SamplingOptions { TopK = 9 } }, Published);
+        Assert.Equal(new SamplingOptions { TopK = 9 }, request.Sampling);
+        Assert.Empty(request.Stop);
+        Assert.Equal((0.6f, 20, 5u), (request.ModelSampling!.Temperature, request.ModelSampling.TopK, request.ModelSampling.Seed));
+        Assert.Equal(["<|end|>"], request.ModelStop);
+    }
+
+    [Fact]
     public void Apply_PublishersNonsense_IsLeftOut()
     {
         var odd = new ModelDefaults

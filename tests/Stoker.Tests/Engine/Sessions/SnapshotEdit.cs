@@ -19,6 +19,13 @@ internal static class SnapshotEdit
         return changed;
     }
 
+    /// <summary>Where the sampler's random state lies.</summary>
+    internal static Span<byte> SamplerState(byte[] snapshot)
+    {
+        int Length(int part) => (int)BinaryPrimitives.ReadInt64LittleEndian(snapshot.AsSpan(12 + (8 * part)));
+        return snapshot.AsSpan(HeaderBytes + Enumerable.Range(0, 4).Sum(Length), Length(4));
+    }
+
     /// <summary>Writes the sums that fit what is there now, if its lengths let them be found.</summary>
     internal static void MakeRight(Span<byte> snapshot)
     {

@@ -48,6 +48,11 @@ public sealed class RefusedRequestsTests : IAsyncLifetime
     [InlineData("\"grammar\":{}", "grammar")]
     [InlineData("\"chat_template\":\"{{ evil }}\"", "chat_template")]
     [InlineData("\"stoker\":{\"threads\":0}", "stoker.threads")]
+    [InlineData("\"continue\":true", "continue")]
+    [InlineData("\"continue\":1", "continue")]
+    [InlineData("\"continue\":true,\"session\":\"\"", "continue")]
+    [InlineData("\"continue\":true,\"session\":\"s\"", "messages")]
+    [InlineData("\"continue\":true,\"session\":\"s\",\"append\":true", "continue")]
     [InlineData("\"stoker\":[]", "stoker")]
     public async Task Chat_WrongValue_Is400AndNamesTheField(string field, string param)
     {
