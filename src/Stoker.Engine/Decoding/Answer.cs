@@ -13,6 +13,7 @@ internal sealed class Answer : IDisposable
     private readonly AnswerText _text;
     private readonly StringBuilder _told = new();
     private double _prefillMs;
+    private double _answerMs;
     private FinishReason? _end;
 
     public Answer(IAnswerTarget target, AnswerOpening opening, Conversation conversation, LlamaSampler sampler, SamplerSettings settings, int limit)
@@ -118,13 +119,14 @@ internal sealed class Answer : IDisposable
     public void End(FinishReason reason)
     {
         if (_text.Finish() is { } rest) Tell(rest);
+        _answerMs = _watch.Elapsed.TotalMilliseconds - _prefillMs;
         _end = _text.StopFound is null ? reason : FinishReason.Stop;
     }
 
     /// <summary>The end of a whole answer, after that of its text.</summary>
     public void Finish()
     {
-        var usage = new GenerationUsage(Prompt.Length, Cached, Generated, _prefillMs, _watch.Elapsed.TotalMilliseconds - _prefillMs) { Seed = Settings.Seed };
+        var usage = new GenerationUsage(Prompt.Length, Cached, Generated, _prefillMs, _answerMs) { Seed = Settings.Seed };
         Target.Tell(new GenerationFinished(_end!.Value, usage) { StopString = _text.StopFound });
     }
 

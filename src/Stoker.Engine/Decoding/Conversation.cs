@@ -34,7 +34,25 @@ internal sealed class Conversation(string scope)
     public OpenSession? Session { get; init; }
 
     /// <summary>What is being saved of it beside the decode thread. Never faults.</summary>
-    public Task Saving { get; set; } = Task.CompletedTask;
+    public Task Saving { get; private set; } = Task.CompletedTask;
+
+    /// <summary>Why its last save failed, once it did; the snapshot before that stands. Read it when <see cref="Saving"/> is over.</summary>
+    public Exception? SaveFailure { get; private set; }
+
+    /// <summary>Saves beside the decode thread, after what is being saved already.</summary>
+    public void SaveBeside(Action save) => Saving = Saving.ContinueWith(
+        _ =>
+        {
+            try
+            {
+                save();
+            }
+            catch (Exception error)
+            {
+                SaveFailure = error;
+            }
+        },
+        CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
 
     /// <summary>A timestamp of <see cref="IdlePages"/>: when its last answer ended.</summary>
     public long RestsSince { get; set; }
@@ -76,7 +94,10 @@ internal sealed class Conversation(string scope)
     private long PointBytes => _points.Sum(static point => (long)point.State.Length);
 
     /// <summary>Waits until nothing is saved of it any more: before its cells are cut or its files closed.</summary>
-    public void Settle() => ((IAsyncResult)Saving).AsyncWaitHandle.WaitOne();
+    public void Settle() => TrySettle(Timeout.InfiniteTimeSpan);
+
+    /// <summary>The same, for so long at most.</summary>
+    public bool TrySettle(TimeSpan patience) => Saving.IsCompleted || ((IAsyncResult)Saving).AsyncWaitHandle.WaitOne(patience);
 
     /// <summary>Lets its files go; their cells stay where others, or its name, or the cache keep them.</summary>
     public void CloseFiles(PromptCache? cache)

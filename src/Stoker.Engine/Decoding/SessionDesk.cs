@@ -55,28 +55,36 @@ internal sealed class SessionDesk(SessionStore store, SessionIdentity identity, 
         }
     }
 
+    /// <summary>While a prompt is read, so many tokens are lost to a kill at most.</summary>
+    public const int PrefillTokens = 2048;
+
     /// <summary>In the middle of an answer.</summary>
     /// <param name="newTokens">Since it was saved last.</param>
     public static bool IsTimeToSave(Conversation conversation, bool isPrompted, int newTokens) =>
         conversation.Session?.Name is null ? newTokens >= CacheTokens : isPrompted || newTokens >= SnapshotTokens;
 
     /// <summary>
-    /// Makes the conversation as it is now the one that a restart finds. More cells in memory than can be copied are not kept: there it
-    /// finds the text, and computes it again.
+    /// Makes the conversation as it is now the one that a restart finds, beside the decode thread: sums and syncs take as long as the
+    /// disk does. More cells in memory than can be copied are not kept: there it finds the text, and computes it again.
     /// </summary>
     public void Save(Answer answer)
     {
-        var (conversation, messages) = (answer.Conversation, answer.MessagesSoFar);
+        var conversation = answer.Conversation;
         if (conversation.Session is not { } session) return;
         if (session.Name is null)
         {
-            SaveBeside(conversation, session);
+            SaveUnnamed(conversation, session);
             return;
         }
-        var snapshot = new SessionSnapshot { Tokens = [], SamplerState = answer.Sampler.State, Answer = answer.Kept, Messages = messages };
+        if (answer.PromptLeft > 0)
+        {
+            SavePrefix(conversation, session);
+            return;
+        }
+        var snapshot = new SessionSnapshot { Tokens = [], SamplerState = answer.Sampler.State, Answer = answer.Kept, Messages = answer.MessagesSoFar };
         if (TryState(conversation) is { } state) snapshot = snapshot with { Tokens = [.. conversation.Tokens], State = state, Points = conversation.SavedPoints };
-        session.Save(snapshot);
-        conversation.Messages = messages;
+        conversation.Messages = snapshot.Messages;
+        conversation.SaveBeside(() => session.Save(snapshot));
     }
 
     /// <summary>Nobody answers in it for now.</summary>
@@ -85,13 +93,21 @@ internal sealed class SessionDesk(SessionStore store, SessionIdentity identity, 
         if (conversation.Session is { Name: not null } session && session.Snapshot.Cells == conversation.Tokens.Count) session.Rest();
     }
 
-    // Nobody was promised that it is kept: the decode thread does not wait for it.
-    private void SaveBeside(Conversation conversation, OpenSession session)
+    // What was said stays what it was: the prompt is not read to its end. Cells alone would be lost, where they lie in memory nothing.
+    private void SavePrefix(Conversation conversation, OpenSession session)
+    {
+        if (conversation.Chain is null) return;
+        var snapshot = session.Snapshot with { Tokens = [.. conversation.Tokens], State = table.Kv.Capture(conversation.Slot!.Value).State, Points = conversation.SavedPoints, Answer = null };
+        conversation.SaveBeside(() => session.Save(snapshot));
+    }
+
+    // Nobody was promised that it is kept.
+    private void SaveUnnamed(Conversation conversation, OpenSession session)
     {
         if (conversation.Tokens.Count < PrefixChoice.LeastCells) return;
         var state = conversation.Slot is { } slot ? table.Kv.Capture(slot).State : conversation.State;
         var snapshot = new SessionSnapshot { Tokens = [.. conversation.Tokens], State = state, Points = conversation.SavedPoints };
-        conversation.Saving = conversation.Saving.ContinueWith(_ =>
+        conversation.SaveBeside(() =>
         {
             try
             {
@@ -103,7 +119,7 @@ internal sealed class SessionDesk(SessionStore store, SessionIdentity identity, 
             {
                 Console.Error.WriteLine($"Prompt cache: {error.Message}"); // the last snapshot stands
             }
-        }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+        });
     }
 
     /// <summary>Closes a session, so that others can hold it. Not open here: nothing to do.</summary>

@@ -27,11 +27,12 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table, SessionDesk? de
     private readonly PromptPace _pace = new();
     private readonly int _microBatch = table.Kv.Context.MicroBatchTokens;
     private readonly SessionChecks _checks = new(table.Close);
+    private readonly EndedAnswers _ended = new(table);
     private int _turn;
     private int _promptTokens;
 
     /// <summary>Nothing to decode and nobody waits.</summary>
-    public bool IsIdle => _answers.Count == 0 && _waiting.Count == 0 && _checks.IsEmpty;
+    public bool IsIdle => _answers.Count == 0 && _waiting.Count == 0 && _checks.IsEmpty && _ended.IsEmpty;
 
     /// <summary>While it is idle: when a step is due all the same.</summary>
     public TimeSpan Wait => table.Idle.Wait;
@@ -61,6 +62,7 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table, SessionDesk? de
     private bool Advance()
     {
         Sweep();
+        _ended.Tell(isAlone: _answers.Count == 0);
         table.PageOutIdle();
         table.Seats.CloseGaps(FailIn);
         BeginNext();
@@ -150,7 +152,7 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table, SessionDesk? de
         catch
         {
             if (answer is null) sampler.Dispose();
-            else Leave(answer);
+            else Leave(answer, null);
             throw;
         }
     }
@@ -196,6 +198,8 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table, SessionDesk? de
             if (answer.Target.Cancelled.IsCancellationRequested) Fail(answer, ErrorKind.Cancelled, "Cancelled.");
             else if (answer.StalledSince != 0 && Stopwatch.GetElapsedTime(answer.StalledSince) > SlowReceiver)
                 Fail(answer, ErrorKind.Timeout, $"The answer was given up: its receiver took nothing for {SlowReceiver.TotalSeconds:0} s.");
+            else if (answer.Conversation is { Session.Name: not null, Saving.IsCompleted: true, SaveFailure: { } failure })
+                Fail(answer, failure);
         }
         for (var left = _waiting.Count; left > 0; left--)
         {
@@ -272,7 +276,11 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table, SessionDesk? de
             answer.Conversation.Tokens.AddRange(answer.Upcoming(count));
             if (answer.PromptLeft > 0)
             {
-                Guard(answer, () => answer.Target.Tell(new PrefillProgress(answer.Conversation.Tokens.Count, answer.Prompt.Length)));
+                Guard(answer, () =>
+                {
+                    if (answer.Conversation.Tokens.Count - answer.SavedCells >= SessionDesk.PrefillTokens) Save(answer);
+                    answer.Target.Tell(new PrefillProgress(answer.Conversation.Tokens.Count, answer.Prompt.Length));
+                });
                 continue;
             }
             if (wasPrompt) answer.PrefillEnded();
@@ -306,15 +314,19 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table, SessionDesk? de
     private void Finish(Answer answer, FinishReason reason)
     {
         answer.End(reason);
-        Save(answer); // before it is said to be over: nobody shall hear of an answer that a restart does not know
-        answer.Finish();
-        Leave(answer);
-        answer.Target.End();
+        Save(answer, isLast: true);
+        Leave(answer, () =>
+        {
+            answer.Finish();
+            answer.Target.End();
+        }, isWhole: true);
     }
 
-    private void Save(Answer answer)
+    // While one save is being written the next one waits: it would hold the same, and more.
+    private void Save(Answer answer, bool isLast = false)
     {
         if (desk is null || answer.Conversation.Session is null || !_answers.Contains(answer)) return;
+        if (!isLast && !answer.Conversation.Saving.IsCompleted) return;
         desk.Save(answer);
         answer.SavedCells = answer.Conversation.Tokens.Count;
     }
@@ -325,7 +337,7 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table, SessionDesk? de
         if (answer.Generated == 0) return true;
         try
         {
-            Save(answer);
+            Save(answer, isLast: true);
             return true;
         }
         catch (Exception error)
@@ -335,36 +347,29 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table, SessionDesk? de
         }
     }
 
-    private void Fail(Answer answer, ErrorKind kind, string message, bool intact = true)
+    private void Fail(Answer answer, ErrorKind kind, string message, bool intact = true) =>
+        Leave(answer, () => answer.Target.Fail(kind, message), intact: intact && TrySaveBroken(answer));
+
+    // A disk that fails leaves the session at its last snapshot, from where it is opened again.
+    private void Fail(Answer answer, Exception error)
     {
-        Leave(answer, intact);
-        answer.Target.Fail(kind, message);
+        var (kind, message) = Failures.Tell(error);
+        Fail(answer, kind, message, intact: kind is not (ErrorKind.OutOfSpace or ErrorKind.Io));
     }
 
+    // It lies in no slot any more.
     private void FailIn(Conversation conversation, Exception error)
     {
         var (kind, message) = Failures.Tell(error);
-        Fail(_answers.First(answer => answer.Conversation == conversation), kind, message, intact: false);
+        if (_answers.Find(answer => answer.Conversation == conversation) is { } answer) Fail(answer, kind, message, intact: false);
+        _ended.Lose(conversation);
     }
 
-    private void Leave(Answer answer, bool intact = true)
+    private void Leave(Answer answer, Action? tell, bool isWhole = false, bool intact = true)
     {
-        if (!_answers.Contains(answer)) return;
-        intact = intact && TrySaveBroken(answer);
-        _answers.Remove(answer);
+        if (!_answers.Remove(answer)) return;
         answer.Dispose();
-        try
-        {
-            if (intact) table.Mark(answer.Conversation);
-            if (intact) SessionDesk.Rest(answer.Conversation);
-            if (intact) table.Release(answer.Conversation);
-            else table.Forget(answer.Conversation);
-        }
-        catch (Exception error)
-        {
-            Console.Error.WriteLine(error); // of those that stay behind; nobody who answers shall end for it
-            answer.Conversation.IsAnswering = false;
-        }
+        _ended.Add(answer, tell, isWhole, intact);
     }
 
     private void Guard(Answer answer, Action act) => Guard(answer.Target, act, answer);
@@ -378,9 +383,12 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table, SessionDesk? de
         }
         catch (Exception error)
         {
+            if (answer is not null && _answers.Contains(answer))
+            {
+                Fail(answer, error);
+                return;
+            }
             var (kind, message) = Failures.Tell(error);
-            // A disk that fails leaves the session at its last snapshot, from where it is opened again.
-            if (answer is not null) Leave(answer, intact: kind is not (ErrorKind.OutOfSpace or ErrorKind.Io));
             target.Fail(kind, message);
         }
     }

@@ -20,18 +20,19 @@ internal sealed class LoopRig : IDisposable
     /// <param name="around">Put around the ways into slots.</param>
     /// <param name="idleAfter">When conversations at rest are paged out.</param>
     /// <param name="cached">Conversations without a name are kept on disk.</param>
-    public LoopRig(string shape, string sessions, Func<KvSlots, KvSlots>? around = null, TimeSpan? idleAfter = null, bool cached = true)
+    /// <param name="time">The store's clock.</param>
+    public LoopRig(string shape, string sessions, Func<KvSlots, KvSlots>? around = null, TimeSpan? idleAfter = null, bool cached = true, TimeProvider? time = null, int contextTokens = 2048)
     {
         _model = LlamaModel.Load(LoadedLlama.Library, [TestModels.OfShapeOnce(shape)], new ModelLoadOptions { Repack = false }, null, CancellationToken.None);
-        _kv = KvContext.Create(LoadedLlama.Library, _model, new KvOptions { Mode = KvMode.Ssd, ContextTokens = 2048, Slots = 3, Threads = 1, MicroBatch = 512, SessionsFolder = sessions });
+        _kv = KvContext.Create(LoadedLlama.Library, _model, new KvOptions { Mode = KvMode.Ssd, ContextTokens = contextTokens, Slots = 3, Threads = 1, MicroBatch = 512, SessionsFolder = sessions });
         var kv = around is null ? _kv : _kv.With(around);
-        Store = new SessionStore(new SessionStoreOptions { Root = sessions }, TimeProvider.System);
+        Store = new SessionStore(new SessionStoreOptions { Root = sessions }, time ?? TimeProvider.System);
         Identity = new SessionIdentity { Model = shape, ModelDigest = $"test:{shape}", Runtime = "test", KvTypes = "f16/f16", Rope = "", Shape = shape };
         Table = new SlotTable(kv, sessions)
         {
             Cache = cached ? new PromptCache(Store, Identity, kv.Layout!, kv.CanTruncate, 1L << 30) : null, Idle = new IdlePages(idleAfter ?? Timeout.InfiniteTimeSpan, TimeProvider.System),
         };
-        var model = new SlotModel(LoadedLlama.Library, _model, 2048, token => _model.TokenBytes(token), static () => 1);
+        var model = new SlotModel(LoadedLlama.Library, _model, contextTokens, token => _model.TokenBytes(token), static () => 1);
         Desk = new SessionDesk(Store, Identity, Table, _model.VocabularySize);
         _loop = new SlotLoop(model, Table, Desk);
     }
