@@ -48,7 +48,7 @@ public sealed record Continuation
     {
         if (kept.Messages.Count == 0) throw Invalid($"Session {request.Session} has nothing to continue: say something in it.");
         var answer = kept.Answer is { } found && HasSense(found, kept.Messages) ? found : null;
-        if (answer is { IsUnfinished: false }) throw Invalid($"The last answer of session {request.Session} is complete: say something, without 'continue'.");
+        if (answer is { IsUnfinished: false }) throw Invalid($"The last answer of session {request.Session} is complete: say something new, without --continue (in the API: \"continue\").");
         var going = FromText(kept.Messages, request, answer);
         if (answer?.Next is not { } next || next < 0 || next >= vocabularySize || answer.FirstToken < 0 || answer.FirstToken > kept.Tokens.Count) return going;
         return going with

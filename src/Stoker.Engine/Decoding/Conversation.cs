@@ -103,9 +103,17 @@ internal sealed class Conversation(string scope)
     public void CloseFiles(PromptCache? cache)
     {
         Settle();
-        if (Session is { Name: null } cached && cache is not null) cache.Close(cached);
+        if (Session is not null && cache is not null) cache.Close(Session);
         else if (Session is not null) Session.Dispose();
         else Chain?.Dispose();
+    }
+
+    /// <summary>Its first tokens are another's, and the states of the past with them; the cells are the caller's matter.</summary>
+    public void BeginLike(Conversation parent, int cells, ReadOnlyMemory<byte> state)
+    {
+        State = state;
+        Tokens.AddRange(parent.Tokens.Take(cells));
+        foreach (var point in parent.Points.Where(point => point.Cells <= cells)) AddPoint(point);
     }
 
     /// <summary>Forgets tokens from this one on; their cells are the caller's matter.</summary>

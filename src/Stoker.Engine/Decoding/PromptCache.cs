@@ -38,6 +38,9 @@ internal sealed class PromptCache
     /// <summary>Files for a conversation that begins like this one; null as above.</summary>
     public OpenSession? TryBranch(OpenSession parent, int cells) => Try(() => parent.Branch(cells));
 
+    /// <summary>A session that nothing was saved of yet begins like this one. False: as above.</summary>
+    public bool TryShare(OpenSession fresh, OpenSession parent, int cells) => Try(() => fresh.BeginLike(parent, cells));
+
     /// <summary>What is kept goes where this file finds the disk full.</summary>
     public KvFile MakeRoomFor(KvFile file) => _store.Own(file);
 
@@ -73,7 +76,7 @@ internal sealed class PromptCache
     public void Close(OpenSession session)
     {
         var snapshot = session.Snapshot;
-        if (snapshot.Cells < PrefixChoice.LeastCells)
+        if (snapshot.Cells < PrefixChoice.LeastCells && session.Name is null)
         {
             Drop(session);
             return;

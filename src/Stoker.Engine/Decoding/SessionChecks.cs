@@ -71,6 +71,10 @@ internal sealed class SessionChecks(Action<OpenSession> close) : IDisposable
 
         public GenerationRequest Request { get; }
         public IAnswerTarget Target { get; }
+
+        /// <summary>The session's; null: it has none.</summary>
+        public string? Name => _session.Name;
+
         internal bool HasEnded => _task.IsCompleted;
 
         void IProgress<long>.Report(long value) => Volatile.Write(ref _readBytes, value);

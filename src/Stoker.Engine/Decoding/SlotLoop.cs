@@ -104,7 +104,7 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table, SessionDesk? de
             {
                 Guard(read.Target, () =>
                 {
-                    Adopt(read.Request, read.Take);
+                    Adopt(read.Request, read.Name, read.Take);
                     Begin(read.Request, read.Target);
                 });
             }
@@ -135,12 +135,12 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table, SessionDesk? de
         var question = table.Kv.CanTruncate ? 0 : PromptTokens.BeforeQuestion(model.Library, model.Model, kept is null ? request.Messages : opening.Messages, opening.Request.ChatTemplate, prompt);
         var settings = opening.Settings(model);
         var reuse = request.ReusePrefix ?? (!request.LogitHashes && (request.Sampling.Seed is null || settings.Temperature == 0));
-        if (kept is null && reuse && !TryRecall(request, target, prompt)) return;
+        if (reuse && kept is null or { Tokens.Count: 0 } && !TryRecall(request, target, prompt)) return;
         var sampler = opening.NewSampler(model, settings);
         Answer? answer = null;
         try
         {
-            var conversation = kept is null ? table.Begin(prompt, request.Scope, reuse) : table.GoOn(kept, prompt);
+            var conversation = kept is null ? table.Begin(prompt, request.Scope, reuse) : table.GoOn(kept, prompt, reuse);
             var limit = Math.Min(opening.Request.MaxTokens ?? int.MaxValue, model.ContextTokens - prompt.Length);
             IReadOnlyList<int> points = table.Kv.CanTruncate ? [] : PrefixChoice.PointsAhead(conversation.Tokens.Count, question, prompt.Length);
             answer = new Answer(target, opening, conversation, sampler, settings, limit) { Points = points };
@@ -163,7 +163,7 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table, SessionDesk? de
         if (table.Recall(prompt, request.Scope) is not { } session) return true;
         if (session.Doubt is null)
         {
-            Adopt(request, () => session);
+            Adopt(request, session.Name, () => session);
             return true;
         }
         _checks.Begin(request, target, session);
@@ -171,13 +171,13 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table, SessionDesk? de
     }
 
     // What the prompt cache cannot give is computed.
-    private void Adopt(GenerationRequest request, Func<OpenSession> session)
+    private void Adopt(GenerationRequest request, string? name, Func<OpenSession> session)
     {
         try
         {
             desk!.Adopt(session());
         }
-        catch (StokerException error) when (request.Session is null)
+        catch (StokerException error) when (name is null || name != request.Session)
         {
             Console.Error.WriteLine($"Prompt cache: {error.Message}");
         }

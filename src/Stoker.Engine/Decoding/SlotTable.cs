@@ -127,10 +127,15 @@ internal sealed class SlotTable(KvContext kv, string? folder) : IDisposable
         return conversation;
     }
 
-    /// <summary>Makes a session's conversation keep no more than what the prompt begins with, and answer.</summary>
+    /// <summary>
+    /// Makes a session's conversation keep no more than what the prompt begins with, and answer. One that nothing was saved of yet
+    /// begins with the cells of another that the prompt begins like, and shares them.
+    /// </summary>
+    /// <param name="reuse">False: it shares nothing.</param>
     /// <exception cref="StokerException">The cells do not fit this context; or OutOfSpace, Io.</exception>
-    public Conversation GoOn(Conversation conversation, int[] prompt)
+    public Conversation GoOn(Conversation conversation, int[] prompt, bool reuse = true)
     {
+        if (reuse && conversation.Tokens.Count == 0) BeginLike(conversation, prompt);
         // A state in one piece is put into a slot first and cut there.
         if (!InFiles && conversation.Slot is null && conversation.Tokens.Count > 0) Take(conversation);
         var cells = PrefixChoice.Usable(PrefixChoice.Common(prompt, conversation.Tokens), Describe(conversation), kv.CanTruncate);
@@ -213,7 +218,7 @@ internal sealed class SlotTable(KvContext kv, string? folder) : IDisposable
     /// <summary>Lets a session go that is no conversation here.</summary>
     public void Close(OpenSession session)
     {
-        if (session.Name is null && Cache is { } cache) cache.Close(session);
+        if (Cache is { } cache) cache.Close(session);
         else session.Dispose();
     }
 
@@ -279,18 +284,32 @@ internal sealed class SlotTable(KvContext kv, string? folder) : IDisposable
     // not know of anything else that reads them, and would overwrite it.
     private Conversation? TryFork(Conversation parent, int cells)
     {
-        var state = kv.CanTruncate ? default
-            : cells == parent.Tokens.Count ? parent.Slot is { } slot ? kv.Capture(slot).State : parent.State
-            : parent.StateAt(cells);
+        var state = StateAt(parent, cells);
         var session = parent.Session is { } open ? Cache?.TryBranch(open, cells) : null;
         if (parent.Session is not null && session is null) return null;
         var chain = session?.Chain ?? ChainCut.Fork(parent.Chain!, kv.Layout!, cells, NewFile);
-        var child = new Conversation(parent.Scope) { Session = session, Chain = chain, State = state };
-        child.Tokens.AddRange(parent.Tokens.Take(cells));
-        foreach (var point in parent.Points.Where(point => point.Cells <= cells)) child.AddPoint(point);
+        var child = new Conversation(parent.Scope) { Session = session, Chain = chain };
+        child.BeginLike(parent, cells, state);
         _kept.Add(child);
         return child;
     }
+
+    private void BeginLike(Conversation fresh, int[] prompt)
+    {
+        if (fresh is not { Session: { } session, Slot: null }) return;
+        var candidates = Candidates(fresh.Scope);
+        var plan = Choose(prompt, candidates);
+        if (plan.Use == PrefixUse.None || candidates[plan.Index] is not { Session: { } open } parent) return;
+        var state = StateAt(parent, plan.Cells);
+        if (Cache?.TryShare(session, open, plan.Cells) != true) return;
+        fresh.Chain = session.Chain;
+        fresh.BeginLike(parent, plan.Cells, state);
+    }
+
+    private ReadOnlyMemory<byte> StateAt(Conversation parent, int cells) =>
+        kv.CanTruncate ? default
+        : cells == parent.Tokens.Count ? parent.Slot is { } slot ? kv.Capture(slot).State : parent.State
+        : parent.StateAt(cells);
 
     // Without a name; what the cache keeps makes room for it all the same.
     private KvFile NewFile()

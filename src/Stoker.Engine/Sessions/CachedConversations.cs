@@ -3,7 +3,7 @@ using Stoker.Native.Libc;
 
 namespace Stoker.Engine.Sessions;
 
-/// <summary>A conversation of the prompt cache, without its cells and states.</summary>
+/// <summary>A conversation on disk, without its cells and states.</summary>
 /// <param name="Points">Numbers of cells of which it has an earlier state.</param>
 public sealed record CachedConversation(string Id, string Scope, IReadOnlyList<int> Tokens, IReadOnlyList<int> Points);
 
@@ -13,10 +13,10 @@ public static class CachedConversations
     /// <summary>Conversations that are kept at most: with small models they take little, and each costs a look at every start.</summary>
     public const int MostConversations = 1000;
 
-    /// <summary>Those that whoever computes like this can go on with, one after the other. What cannot be read is left out.</summary>
+    /// <summary>Those that whoever computes like this can go on with, and named sessions that can be branched, one after the other. What cannot be read is left out.</summary>
     public static IEnumerable<CachedConversation> ReadCache(this SessionStore store, SessionIdentity identity, KvLayout layout)
     {
-        foreach (var folder in store.CacheFolders())
+        foreach (var folder in store.CacheFolders().Concat(store.Folders()))
         {
             if (TryRead(folder, identity, layout) is { } found) yield return found;
         }
@@ -64,7 +64,7 @@ public static class CachedConversations
     {
         try
         {
-            if (folder.TryReadLabel() is not { Name: null } label || SnapshotFile.TryReadTokens(folder.Snapshot) is not var (head, tokens)) return null;
+            if (folder.TryReadLabel() is not { } label || SnapshotFile.TryReadTokens(folder.Snapshot) is not var (head, tokens)) return null;
             return identity.WhyNot(head.Identity) is null && layout.Equals(head.Layout())
                 ? new CachedConversation(label.Id, label.Scope, tokens, [.. head.Points.Select(static point => point.Cells)])
                 : null;

@@ -121,6 +121,23 @@ public sealed class OpenSession : IDisposable
         return _store.BranchOf(this, cells);
     }
 
+    /// <summary>As <see cref="Branch"/>, for a session that is there and that nothing was saved of yet. <see cref="Chain"/> is another then.</summary>
+    /// <returns>False: something was saved of it.</returns>
+    /// <exception cref="StokerException">OutOfSpace, Io: it is as before.</exception>
+    public bool BeginLike(OpenSession parent, int cells)
+    {
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            if (_record is not null || Chain is not { } old) return false;
+            SessionErrors.OnDisk($"Session {Shown}", Folder.Path, () => Chain = SessionOpening.ForkChain(_store, parent, Folder, cells));
+            Inherit(parent.Record, cells);
+            old.Dispose();
+            RemoveOrphans();
+            return true;
+        }
+    }
+
     /// <summary>Reads the cells that may have suffered and compares them with their sums: gigabytes, perhaps. Before anything else is done with it.</summary>
     /// <param name="readBytes">Told how much of <see cref="DoubtBytes"/> was read.</param>
     /// <exception cref="OperationCanceledException">They are in doubt still, also for whoever opens it next.</exception>

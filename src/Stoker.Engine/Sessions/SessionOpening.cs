@@ -105,7 +105,7 @@ internal static class SessionOpening
     }
 
     // The child's chain, of files opened under names in its own folder; where the file system has no links, one file with copies.
-    private static KvChain ForkChain(SessionStore store, OpenSession parent, SessionFolder folder, int cells)
+    internal static KvChain ForkChain(SessionStore store, OpenSession parent, SessionFolder folder, int cells)
     {
         var layout = parent.Layout!;
         KvFile Create() => store.Own(KvFile.Create(folder.NextKvFile(), layout));

@@ -12,9 +12,11 @@ namespace Stoker.Tests.Engine.Runners;
 public sealed class RunnerContinueTests : IDisposable
 {
     /// <summary>A snapshot lies at 257 of them; whoever does not listen is at most 64 events behind.</summary>
-    private const int WholeAnswer = 400;
+    private const int WholeAnswer = 1000;
 
     private const int HeardBeforeTheKill = 265;
+
+    private const int SavedBeforeTheKill = 256;
 
     private readonly TempFolder _folder = new();
     private readonly CancellationToken _cancellation = TestContext.Current.CancellationToken;
@@ -190,12 +192,14 @@ public sealed class RunnerContinueTests : IDisposable
     private async Task KillAsync(string shape, KvMode kv, GenerationRequest request)
     {
         await using var runner = await LoadedAsync(shape, kv, "cut");
-        var heard = 0;
+        var (heard, isKilled) = (0, false);
         await Assert.ThrowsAsync<StokerException>(async () =>
         {
             await foreach (var told in runner.GenerateAsync(request, _cancellation))
             {
-                if (told is not TokensGenerated tokens || heard >= HeardBeforeTheKill || (heard += tokens.Tokens.Count) < HeardBeforeTheKill) continue;
+                // In the middle of an answer, and of what stands in no snapshot; that is written beside the answer.
+                if (isKilled || told is not TokensGenerated tokens || (heard += tokens.Tokens.Count) < HeardBeforeTheKill || Store("cut").Find("s") is not { Cells: > SavedBeforeTheKill }) continue;
+                isKilled = true;
                 OwnProcess.Signal(runner.ProcessId, UnixSignal.Kill);
                 await runner.Gone;
             }
