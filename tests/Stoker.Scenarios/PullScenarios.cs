@@ -200,7 +200,7 @@ public sealed class PullScenarios(ScenarioHub hub)
     {
         await using var home = hub.NewHome();
         Assert.Contains("is not an address", (await home.StokerAsync("fetch", "--url", "model.gguf")).Expect(2).Error, StringComparison.Ordinal);
-        Assert.Contains("is not an address", (await home.StokerAsync("fetch", "--url", "http://example.org/m.gguf")).Expect(2).Error, StringComparison.Ordinal);
+        Assert.Contains("is not an address", (await home.StokerAsync("fetch", "--url", "ftp://example.org/m.gguf")).Expect(2).Error, StringComparison.Ordinal);
     }
 
     [Fact]
