@@ -59,6 +59,14 @@ public sealed partial class SessionCrashTests(ITestOutputHelper output) : IDispo
             if (!calls[i].EndsWith("rename snapshot.new", StringComparison.Ordinal)) continue;
             saves++;
             var before = calls.Take(i).Reverse().TakeWhile(static call => !call.EndsWith("rename snapshot.new", StringComparison.Ordinal)).Reverse().ToList();
+            if (before.Contains("mkdir cache"))
+            {
+                // One of the prompt cache: no power cut was promised to be survived. When it is given a name its cells go to the disk first.
+                Assert.DoesNotContain(before, static call => call.StartsWith("fdatasync kv-", StringComparison.Ordinal));
+                var naming = calls.Skip(i + 1).TakeWhile(static call => !call.EndsWith("rename label.json.new", StringComparison.Ordinal)).ToList();
+                Assert.Contains(naming, static call => call.StartsWith("fsync kv-", StringComparison.Ordinal));
+                continue;
+            }
             var lastCell = before.FindLastIndex(static call => call.StartsWith("pwrite kv-", StringComparison.Ordinal));
             var cellsSynced = before.FindLastIndex(static call => call.StartsWith("fdatasync kv-", StringComparison.Ordinal));
             var snapshotSynced = before.FindLastIndex(static call => call == "fsync snapshot.new");
