@@ -14,12 +14,31 @@ public sealed partial class SessionCrashTests(ITestOutputHelper output) : IDispo
     public void Dispose() => _folder.Delete(recursive: true);
 
     [Fact]
-    public async Task Kill_AtEachCallThatChangesAFile_WhatWasSavedIsThere()
+    public Task Kill_AtEverySecondCallThatChangesAFile_WhatWasSavedIsThere() => KillAsync(every: 2);
+
+    [Fact]
+    [Trait("length", "long")]
+    public Task Kill_AtEachCallThatChangesAFile_WhatWasSavedIsThere() => KillAsync(every: 1);
+
+    [Theory]
+    [InlineData(28, "OutOfSpace")] // ENOSPC
+    [InlineData(5, "Io")] // EIO
+    [InlineData(30, "Io")] // EROFS
+    public Task Disk_FailsFromACallOn_ItIsToldAndWhatWasSavedIsThere(int errno, string kind) => FailAsync(errno, kind, every: 6);
+
+    [Theory]
+    [Trait("length", "long")]
+    [InlineData(28, "OutOfSpace")]
+    [InlineData(5, "Io")]
+    [InlineData(30, "Io")]
+    public Task Disk_FailsFromEachCallOn_ItIsToldAndWhatWasSavedIsThere(int errno, string kind) => FailAsync(errno, kind, every: 1);
+
+    private async Task KillAsync(int every)
     {
         var tool = FaultCall.PathOrSkip();
         var calls = (await CallsAsync(tool, "count")).Count;
         Assert.True(calls > 150, $"only {calls} calls were seen");
-        await Parallel.ForEachAsync(Enumerable.Range(1, calls), new ParallelOptions { MaxDegreeOfParallelism = 2 }, async (number, _) =>
+        await Parallel.ForEachAsync(Enumerable.Range(1, calls).Where(number => number % every == 0), new ParallelOptions { MaxDegreeOfParallelism = 2 }, async (number, _) =>
         {
             var root = Root($"kill-{number}");
             var witness = new SessionWitness();
@@ -28,16 +47,12 @@ public sealed partial class SessionCrashTests(ITestOutputHelper output) : IDispo
         });
     }
 
-    [Theory]
-    [InlineData(28, "OutOfSpace")] // ENOSPC
-    [InlineData(5, "Io")] // EIO
-    [InlineData(30, "Io")] // EROFS
-    public async Task Disk_FailsFromACallOn_ItIsToldAndWhatWasSavedIsThere(int errno, string kind)
+    private async Task FailAsync(int errno, string kind, int every)
     {
         var tool = FaultCall.PathOrSkip();
         var calls = (await CallsAsync(tool, $"count-{errno}")).Count;
-        // Each errno at every third call, each beginning elsewhere; together they meet every call.
-        await Parallel.ForEachAsync(Enumerable.Range(1, calls).Where(number => number % 3 == errno % 3), new ParallelOptions { MaxDegreeOfParallelism = 2 }, async (number, _) =>
+        // Each errno begins elsewhere.
+        await Parallel.ForEachAsync(Enumerable.Range(1, calls).Where(number => number % every == errno % every), new ParallelOptions { MaxDegreeOfParallelism = 2 }, async (number, _) =>
         {
             var when = $"errno {errno} from call {number} on";
             var root = Root($"fail-{errno}-{number}");
