@@ -130,7 +130,7 @@ internal sealed class SessionDesk(SessionStore store, SessionIdentity identity, 
         foreach (var kept in table.Kept.Where(kept => kept.Session is { } open && (nameOrId is null || open.Id == nameOrId || (open.Name == nameOrId && (scope is null || scope == open.Scope)))).ToArray())
         {
             if (!kept.IsAnswering) table.Forget(kept);
-            else if (nameOrId is not null) throw Busy(nameOrId);
+            else if (nameOrId is not null) throw Busy(kept.Session!.Name ?? nameOrId);
         }
     }
 

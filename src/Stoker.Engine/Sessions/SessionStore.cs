@@ -266,7 +266,7 @@ public sealed class SessionStore
     internal HeldSession HoldAsItIs(string nameOrId, string? scope)
     {
         var folder = FindFolder(nameOrId, scope) ?? throw SessionErrors.NotFound(nameOrId);
-        var held = SessionErrors.OnDisk("Opening a session", folder.Path, () => TryLock(folder)) ?? throw SessionErrors.Busy(nameOrId);
+        var held = SessionErrors.OnDisk("Opening a session", folder.Path, () => TryLock(folder)) ?? throw SessionErrors.Busy(folder.TryReadLabel()?.Name ?? nameOrId);
         // It may have been renamed or removed since it was found.
         if (folder.TryReadLabel() is { } label && (label.Name == nameOrId || label.Id == nameOrId)) return new HeldSession(folder, held, label);
         held.Dispose();

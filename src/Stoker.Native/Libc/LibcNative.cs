@@ -72,6 +72,10 @@ internal static unsafe partial class LibcNative
     [LibraryImport(Libc, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int statx(SafeFileHandle dirfd, string pathname, int flags, uint mask, StatX* statxbuf);
 
+    // int access(const char *pathname, int mode);
+    [LibraryImport(Libc, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int access(string pathname, int mode);
+
     // uid_t geteuid(void);
     [LibraryImport(Libc)]
     internal static partial uint geteuid();
@@ -157,6 +161,7 @@ internal static unsafe partial class LibcNative
     internal struct StatX
     {
         [FieldOffset(16)] internal uint Links;
+        [FieldOffset(20)] internal uint Uid;
         [FieldOffset(28)] internal ushort Mode;
         [FieldOffset(32)] internal ulong Inode;
         [FieldOffset(40)] internal ulong Size;

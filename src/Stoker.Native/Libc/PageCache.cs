@@ -6,12 +6,16 @@ public static unsafe class PageCache
     // One byte a page is asked for: 64 KiB for 256 MiB of file.
     private const long StepBytes = 256L << 20;
 
-    /// <summary>Bytes of the file that can be read without the disk, or null when the kernel does not say.</summary>
+    /// <summary>
+    /// Bytes of the file that can be read without the disk, or null when the kernel does not say: of files that are neither this user's
+    /// nor for this user to write, it calls every page resident (mincore(2), since Linux 5.2).
+    /// </summary>
     public static long? ResidentBytes(string path)
     {
         const int read = 1, shared = 1;
         try
         {
+            if (!IsTold(path)) return null;
             using var file = File.OpenHandle(path);
             var length = RandomAccess.GetLength(file);
             var page = (long)Environment.SystemPageSize;
@@ -36,5 +40,13 @@ public static unsafe class PageCache
         {
             return null;
         }
+    }
+
+    private static bool IsTold(string path)
+    {
+        const int atCwd = -100, mayWrite = 2;
+        const uint basicStats = 0x7ff;
+        LibcNative.StatX stat;
+        return LibcNative.access(path, mayWrite) == 0 || (LibcNative.statx(atCwd, path, 0, basicStats, &stat) == 0 && stat.Uid == LibcNative.geteuid());
     }
 }

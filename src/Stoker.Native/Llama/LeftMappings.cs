@@ -4,23 +4,32 @@ namespace Stoker.Native.Llama;
 
 /// <summary>
 /// What a conversation that left its slot had mapped there. To unmap a gigabyte takes the kernel tens of milliseconds, as it visits
-/// every page; to move its page tables aside takes one. So they are moved, and another thread unmaps them, in pieces: while one is
-/// unmapped nobody else maps anything. Moving and noting are for the thread that decodes.
+/// every page; to move its page tables aside takes one. So they are moved, and another thread unmaps them: in small pieces, and not
+/// while mappings change, for as long as one is unmapped nobody else maps anything. Moving and noting are for the thread that decodes.
 /// </summary>
 internal sealed unsafe class LeftMappings
 {
     // Page tables are moved by such blocks where both places lie alike in them, else page by page.
     private const long Block = 2 << 20;
 
-    private const long PieceBytes = 32 << 20;
+    private const long PieceBytes = 2 << 20;
+
+    // Whoever changes a slot's mappings changes hundreds, microseconds apart.
+    private const int QuietMs = 10;
+
+    // It must come to an end where slots change all the time.
+    private const int MostWaitMs = 500;
 
     private readonly SortedSet<long> _edges = [];
     private readonly Queue<(nint Address, long Length)> _left = [];
+    private long _changedAt;
+    private int _hurried;
     private bool _isUnmapping;
 
     /// <summary>Something is mapped, or advised, from here on for so many bytes: the kernel moves nothing across such edges.</summary>
     internal void Note(nint address, long length)
     {
+        Volatile.Write(ref _changedAt, Environment.TickCount64);
         _edges.Add(address);
         _edges.Add(address + length);
     }
@@ -32,6 +41,7 @@ internal sealed unsafe class LeftMappings
     internal void MoveAside(nint address, long length)
     {
         if (length < Block) return; // as quickly unmapped
+        Volatile.Write(ref _changedAt, Environment.TickCount64);
         const int none = 0, anonymousAnywhere = 0x4022, mayMoveFixedKeep = 1 | 2 | 4; // MREMAP_MAYMOVE, FIXED, DONTUNMAP
         var reserved = length + Block;
         var place = LibcNative.mmap(0, (nuint)reserved, none, anonymousAnywhere, -1, 0);
@@ -52,10 +62,12 @@ internal sealed unsafe class LeftMappings
     /// <summary>Waits, seconds at most, until all is unmapped. Thread-safe.</summary>
     internal void Drain()
     {
+        Interlocked.Increment(ref _hurried);
         lock (_left)
         {
             for (var seconds = 0; _isUnmapping && seconds < 5; seconds++) Monitor.Wait(_left, TimeSpan.FromSeconds(1));
         }
+        Interlocked.Decrement(ref _hurried);
     }
 
     private void Enqueue(nint place, long length)
@@ -85,7 +97,23 @@ internal sealed unsafe class LeftMappings
                 }
                 (address, length) = next;
             }
-            for (var at = 0L; at < length; at += PieceBytes) _ = LibcNative.munmap(address + (nint)at, (nuint)Math.Min(PieceBytes, length - at));
+            var began = Environment.TickCount64;
+            for (var at = 0L; at < length; at += PieceBytes)
+            {
+                while (IsChanging(began)) Pause();
+                _ = LibcNative.munmap(address + (nint)at, (nuint)Math.Min(PieceBytes, length - at));
+            }
         }
+    }
+
+    private void Pause()
+    {
+        lock (_left) Monitor.Wait(_left, TimeSpan.FromMilliseconds(1));
+    }
+
+    private bool IsChanging(long since)
+    {
+        var now = Environment.TickCount64;
+        return now - Volatile.Read(ref _changedAt) < QuietMs && now - since < MostWaitMs && Volatile.Read(ref _hurried) == 0;
     }
 }

@@ -287,7 +287,7 @@ internal sealed partial class BlobDownload : IDisposable
             if (rate.BytesPerSecond is not null) await TakeRateAsync(worker, read, cancellationToken);
             if (filled < most && worker.Position + filled < Math.Min(chunkEnd, end)) continue;
             var bytes = buffer.AsMemory(0, filled);
-            await WriteAsync(bytes, worker.Position, cancellationToken);
+            await WriteAsync(worker, bytes, cancellationToken);
             worker.Append(bytes.Span);
             filled = 0;
             AskAhead(worker, range);
@@ -309,17 +309,21 @@ internal sealed partial class BlobDownload : IDisposable
         worker.IsHeldBack = false;
     }
 
-    private async Task WriteAsync(ReadOnlyMemory<byte> bytes, long offset, CancellationToken cancellationToken)
+    // A disk that takes long is not the origin's fault.
+    private async Task WriteAsync(FetchWorker worker, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
     {
+        worker.IsHeldBack = true;
         await _writing.WaitAsync(cancellationToken);
         try
         {
-            _content.Write(bytes.Span, offset);
+            _content.Write(bytes.Span, worker.Position);
         }
         finally
         {
             _writing.Release();
         }
+        worker.Saw(0, Time.GetTimestamp());
+        worker.IsHeldBack = false;
     }
 
     private (bool GoesOn, FetchFailure? Failure) FinishChunk(FetchWorker worker, TakenRange range, Origin origin)

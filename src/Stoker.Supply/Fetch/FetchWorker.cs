@@ -45,7 +45,7 @@ internal sealed class FetchWorker : IDisposable
     /// <summary>True between the headers and the end of a body.</summary>
     internal bool IsReceiving { get; set; }
 
-    /// <summary>True while it waits for its share of the rate: nothing comes because nothing is asked for.</summary>
+    /// <summary>True while it waits for its share of the rate or for the disk: nothing comes because nothing is asked for.</summary>
     internal bool IsHeldBack { get; set; }
 
     /// <summary>Milliseconds from its last request to the headers.</summary>

@@ -97,7 +97,7 @@ public sealed class ModelSupplyPullTests
         await gate.Reached;
         var joined = new Reports();
         var second = home.PullAsync("org/one", joined);
-        while (!joined.All.Any(static report => report.Stage == Stage.Resolve && report.IsDone)) await Task.Yield();
+        await Patience.UntilAsync(() => joined.All.Any(static report => report.Stage == Stage.Resolve && report.IsDone), "the second does not join");
         await leaves.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => first);
         gate.Open();

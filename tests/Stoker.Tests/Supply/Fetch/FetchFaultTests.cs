@@ -373,19 +373,11 @@ public sealed class FetchFaultTests
         Assert.True(Stopwatch.GetElapsedTime(began) < TimeSpan.FromSeconds(25));
     }
 
-    private sealed class CountingDisk(IPartialContent inner, Action<int> wrote) : IPartialContent
+    private sealed class CountingDisk(IPartialContent inner, Action<int> wrote) : DiskAround(inner)
     {
-        public long LengthBytes => inner.LengthBytes;
-        public void Reserve(long sizeBytes) => inner.Reserve(sizeBytes);
-        public int Read(Span<byte> buffer, long offset) => inner.Read(buffer, offset);
-        public void SetLength(long lengthBytes) => inner.SetLength(lengthBytes);
-        public void SyncContent() => inner.SyncContent();
-        public void StartWriteBack(long offset, long length) => inner.StartWriteBack(offset, length);
-        public void LeavePageCache(long offset, long length) => inner.LeavePageCache(offset, length);
-
-        public void Write(ReadOnlySpan<byte> bytes, long offset)
+        public override void Write(ReadOnlySpan<byte> bytes, long offset)
         {
-            inner.Write(bytes, offset);
+            base.Write(bytes, offset);
             wrote(bytes.Length);
         }
     }
