@@ -129,10 +129,12 @@ public sealed partial class ConversationScenarios(ScenarioHub hub)
 
         Assert.Equal(0, await CachedAsync(first, secret));
         Assert.True(await CachedAsync(first, secret) > 30);
-        Assert.Equal(0, await CachedAsync(second, secret));
-        Assert.Equal(0, await CachedAsync(first, secret + " First.", "same"));
         Assert.Equal(0, await CachedAsync(second, secret + " Second.", "same"));
-        Assert.Contains("First.", TextOfSession(home, 0), StringComparison.Ordinal);
+        Assert.True(await CachedAsync(first, secret + " First.", "same") > 30); // a new session begins with what its own key has said
+        Assert.True(await CachedAsync(second, secret) > 30);
+        var texts = new[] { TextOfSession(home, 0), TextOfSession(home, 1) };
+        Assert.Single(texts, static text => text.Contains(" First.", StringComparison.Ordinal));
+        Assert.Single(texts, static text => text.Contains(" Second.", StringComparison.Ordinal));
 
         var clients = Enumerable.Range(0, 8).Select(i => AnswerAsync(i % 2 == 0 ? first : second, $"What is a digest? ({i})", null)).ToArray();
         Assert.All(await Task.WhenAll(clients), static answer => Assert.False(string.IsNullOrWhiteSpace(answer.GetProperty("choices")[0].GetProperty("message").GetProperty("content").GetString())));

@@ -71,7 +71,8 @@ public sealed partial class BrokenDiskScenarios(ScenarioHub hub)
     public async Task FileTakenAwayUnderARunner_EndsThatRunnerAloneAndItsRequestsAreTold()
     {
         await using var home = hub.NewHome();
-        foreach (var name in new[] { "broken", "beside" }) (await home.StokerAsync(Talk(name, "The first message of a conversation that is worth keeping.", 300))).Expect(0);
+        // Of one beginning they would share a file.
+        foreach (var name in new[] { "broken", "beside" }) (await home.StokerAsync(Talk(name, $"{name}: the first message of a conversation that is worth keeping.", 300))).Expect(0);
         var (daemon, runner) = (home.DaemonPid(), home.RunnerPid());
         var cells = await CellsAsync(home, "beside");
 
