@@ -58,6 +58,7 @@ public sealed class RunnerModel
             var threads = command.Threads is { } asked ? DecodeThreads.Asked(asked, processors.Count) : DecodeThreads.ForModel(model.SizeBytes, DecodeThreads.Count(processors, "/"));
             var contextTokens = command.VocabularyOnly ? 0 : ContextTokens(command.ContextTokens, model.TrainedContextTokens);
             if (!command.VocabularyOnly) kv = CreateContext(library, model, command, contextTokens, threads);
+            kv?.ReleaseCompute(); // what its checks computed with
             cancellationToken.ThrowIfCancellationRequested();
             var (table, desk) = kv is null ? default : DeskOf(library, model, kv, command);
             return new RunnerModel(model, table is null ? null : LoopOf(library, model, table, desk, contextTokens, newSeed), desk)

@@ -18,8 +18,8 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table, SessionDesk? de
     /// <summary>Cells for which room is made ahead.</summary>
     private const int ReservedCells = 256;
 
-    /// <summary>So many tokens of prompts leave work memory behind that is worth giving back.</summary>
-    private const int LongPrompt = 1024;
+    /// <summary>Prompts of so many tokens leave work memory behind that is worth giving back; so few, when nothing is done anyway.</summary>
+    private const int LongPrompt = 1024, ShortPrompt = 64;
 
     private readonly List<Answer> _answers = [];
     private readonly Queue<(GenerationRequest Request, IAnswerTarget Target)> _waiting = [];
@@ -41,7 +41,11 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table, SessionDesk? de
     public void Join(GenerationRequest request, IAnswerTarget target) => _waiting.Enqueue((request, target));
 
     /// <summary>Nobody waits: what the next answer would wait for is done now.</summary>
-    public void Rest() => table.PrepareSlot();
+    public void Rest()
+    {
+        ReleaseCompute(ShortPrompt);
+        table.PrepareSlot();
+    }
 
     /// <summary>One step. False: every receiver is behind, and there is nothing to do but wait a little.</summary>
     public bool Step()
@@ -257,9 +261,9 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table, SessionDesk? de
     }
 
     // Whatever became of those whose prompts needed it. At both ends of a step: after the last one none may follow for long.
-    private void ReleaseCompute()
+    private void ReleaseCompute(int least = LongPrompt)
     {
-        if (_promptTokens < LongPrompt || _answers.Any(static answer => answer.PromptLeft > 0)) return;
+        if (_promptTokens < least || _answers.Any(static answer => answer.PromptLeft > 0)) return;
         table.Kv.ReleaseCompute();
         _promptTokens = 0;
     }
