@@ -26,8 +26,8 @@ internal sealed class SessionChecks(Action<OpenSession> close) : IDisposable
     /// <param name="ended">One that was read, or could not be: <see cref="Reading.Take"/> says.</param>
     public bool TryTake([NotNullWhen(true)] out Reading? ended)
     {
+        ended = _readings.Find(static reading => reading.HasEnded); // before telling: whoever takes it has heard of all that was read
         foreach (var reading in _readings) reading.Tell();
-        ended = _readings.Find(static reading => reading.HasEnded);
         return ended is not null && _readings.Remove(ended);
     }
 
@@ -48,6 +48,7 @@ internal sealed class SessionChecks(Action<OpenSession> close) : IDisposable
         private ExceptionDispatchInfo? _failure;
         private long _readBytes;
         private long _toldPercent;
+        private bool _hasLeft;
 
         internal Reading(GenerationRequest request, IAnswerTarget target, OpenSession session, Action<OpenSession> close, CancellationToken end)
         {
@@ -107,7 +108,7 @@ internal sealed class SessionChecks(Action<OpenSession> close) : IDisposable
         {
             var read = Math.Min(Volatile.Read(ref _readBytes), _totalBytes);
             var percent = read * 100 / Math.Max(_totalBytes, 1);
-            if (percent == _toldPercent || Target.Cancelled.IsCancellationRequested || !Target.HasRoom) return;
+            if (_hasLeft || percent == _toldPercent || Target.Cancelled.IsCancellationRequested || !Target.HasRoom) return;
             _toldPercent = percent;
             try
             {
@@ -115,7 +116,7 @@ internal sealed class SessionChecks(Action<OpenSession> close) : IDisposable
             }
             catch (Exception error) when (error is OperationCanceledException or StokerException)
             {
-                // It has left at this moment: the reading ends with it, and says so.
+                _hasLeft = true; // at this moment: the reading ends with it, and says so
             }
         }
 

@@ -29,7 +29,7 @@ public static class SessionVerify
             for (var attempt = 0; attempt < MostAttempts; attempt++)
             {
                 if (TryRead(store, folder, label, readBytes, leavesCache, cancellationToken) is not { } check) continue;
-                folder.MarkVerified(store.Time.GetUtcNow());
+                Try(() => folder.MarkVerified(store.Time.GetUtcNow()));
                 return check;
             }
             throw SessionErrors.Busy(nameOrId);
@@ -68,7 +68,7 @@ public static class SessionVerify
         if (bad < 0) return check;
         if (HasChanged(folder, record.Head)) return null;
         var first = bad * CellSums.BlockCells;
-        PutInDoubt(folder, first);
+        Try(() => PutInDoubt(folder, first));
         return check with { Damage = $"cells {first} to {Math.Min(first + CellSums.BlockCells, record.Head.Cells) - 1} are not what was saved" };
     }
 
@@ -79,6 +79,19 @@ public static class SessionVerify
     {
         using var held = FileLock.TryAcquire(folder.Lock);
         if (held is not null && (OpenMark.Read(held.File) is not { } mark || mark.Cells > cells)) OpenMark.Write(held.File, cells, isOpen: false);
+    }
+
+    // What was found is told also where the disk is full or takes nothing more.
+    private static void Try(Action note)
+    {
+        try
+        {
+            note();
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            Console.Error.WriteLine($"A session's verification is not noted: {error.Message}");
+        }
     }
 
     private static void LeaveCache(KvChain chain)

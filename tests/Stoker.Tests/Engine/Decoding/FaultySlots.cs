@@ -39,7 +39,11 @@ internal sealed class FaultySlots(KvSlots slots, Func<string, int, bool> fails) 
 
     internal override void Remap(int slot, KvChain chain) => slots.Remap(slot, chain);
 
-    internal override long ReleaseCompute() => slots.ReleaseCompute();
+    internal override long ReleaseCompute()
+    {
+        Check(nameof(ReleaseCompute), 0);
+        return slots.ReleaseCompute();
+    }
 
     internal override void Drain() => slots.Drain();
 

@@ -57,6 +57,9 @@ internal sealed class LoopRig : IDisposable
     /// <summary>One step, as a runner with work takes it.</summary>
     public void Step() => _loop.Step();
 
+    /// <summary>What a runner does before it waits for somebody.</summary>
+    public void Rest() => _loop.Rest();
+
     /// <summary>Steps until these have ended.</summary>
     public void Finish(params Listener[] listeners)
     {

@@ -22,7 +22,7 @@ public sealed class SessionChecksTests
         var left = new Leaving(thrown, default);
         checks.Begin(new GenerationRequest(), left, Doubtful(bench));
         var reading = await TakeAsync(checks);
-        Assert.Equal(1, left.Told); // all was read by then, so that there was something to tell
+        Assert.Equal(1, left.Told); // of all that was read at the latest; and who has left is told nothing more
         using var session = reading.Take();
         Assert.Null(session.Doubt);
         SessionBench.AssertCells(session);

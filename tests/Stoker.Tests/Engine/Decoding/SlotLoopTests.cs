@@ -1,8 +1,8 @@
 using System.Globalization;
 using Stoker.Core.Errors;
+using Stoker.Engine.Kv;
 using Stoker.Engine.Protocol;
 using Stoker.Engine.Runners;
-using Stoker.Native.Libc;
 using Stoker.Tests.Engine.Runners;
 
 namespace Stoker.Tests.Engine.Decoding;
@@ -12,10 +12,10 @@ public sealed class SlotLoopTests : IDisposable
 {
     private const string Rules = "You answer in one sentence. You never say more than that, and you are always friendly about it.";
 
-    private readonly TempFolder _folder = new();
+    private readonly RunnerBench _bench = new();
     private readonly CancellationToken _cancellation = TestContext.Current.CancellationToken;
 
-    public void Dispose() => _folder.Dispose();
+    public void Dispose() => _bench.Dispose();
 
     [Fact]
     public async Task LongPrompt_BesideAnAnswer_LeavesItMostOfItsTokens()
@@ -50,7 +50,7 @@ public sealed class SlotLoopTests : IDisposable
     [InlineData(true)]
     public void Step_ThatNobodyWaitsForAnyMore_IsBrokenOff(bool bothLeave)
     {
-        using var rig = new LoopRig("tiny", _folder.File("leave"));
+        using var rig = new LoopRig("tiny", _bench.Sessions("leave"));
         using CancellationTokenSource first = new(), second = new();
         LoopRig.Listener one = new() { Cancelled = first.Token }, other = new() { Cancelled = second.Token };
         rig.Begin(new GenerationRequest { Text = "Something quite different." }, 40, one);
@@ -90,6 +90,25 @@ public sealed class SlotLoopTests : IDisposable
         while (RssAnonKiB(runner) > whileAt - 4096) await Task.Delay(10, patience.Token);
     }
 
+    [Fact]
+    public void Rest_AfterAShortPrompt_GivesItsWorkMemoryBackOnce()
+    {
+        var released = 0;
+        using var rig = new LoopRig("tiny", _bench.Sessions("rest"), slots => new FaultySlots(slots, (way, _) =>
+        {
+            if (way == nameof(KvSlots.ReleaseCompute)) released++;
+            return false;
+        }));
+        Assert.InRange(rig.Say(Rules).Usage!.PromptTokens, 64, 1023);
+        Assert.Equal(0, released); // somebody may go on at once
+        rig.Rest();
+        rig.Rest();
+        Assert.Equal(1, released);
+        rig.Say("Hi");
+        rig.Rest();
+        Assert.Equal(1, released); // not worth it
+    }
+
     [Theory]
     [InlineData("lfm2t")]
     [InlineData("granitet")]
@@ -122,9 +141,7 @@ public sealed class SlotLoopTests : IDisposable
 
         var cut = await LoadedAsync(shape, "cut");
         await AskAsync(cut, Chat("What is it called?", "s"));
-        OwnProcess.Signal(cut.ProcessId, UnixSignal.Kill);
-        await cut.Gone;
-        await cut.DisposeAsync();
+        await RunnerBench.KillAsync(cut);
         await using var second = await LoadedAsync(shape, "cut");
         var got = await AskAsync(second, Chat("Which one is it?", "s"));
         Assert.True(got.Usage.CachedTokens >= Rules.Length / 8);
@@ -152,17 +169,7 @@ public sealed class SlotLoopTests : IDisposable
         Sampling = new SamplingOptions { Temperature = 0 },
     };
 
-    private async Task<Said> AskAsync(Runner runner, GenerationRequest request)
-    {
-        var hashes = new List<ulong>();
-        GenerationUsage? usage = null;
-        await foreach (var told in runner.GenerateAsync(request, _cancellation))
-        {
-            if (told is TokensGenerated generated) hashes.AddRange(generated.Tokens.Select(static token => token.LogitHash!.Value));
-            if (told is GenerationFinished finished) usage = finished.Usage;
-        }
-        return new Said(usage!, hashes);
-    }
+    private static Task<RunnerBench.Said> AskAsync(Runner runner, GenerationRequest request) => RunnerBench.SayAsync(runner, request);
 
     private static long RssAnonKiB(Runner runner)
     {
@@ -170,24 +177,6 @@ public sealed class SlotLoopTests : IDisposable
         return long.Parse(line["RssAnon:".Length..^"kB".Length], CultureInfo.InvariantCulture);
     }
 
-    private async Task<Runner> LoadedAsync(string shape, string sessions, KvMode kv = KvMode.Ssd, int contextTokens = 2048)
-    {
-        var runner = await Runner.StartAsync(TestModels.Start(_folder), line => TestContext.Current.TestOutputHelper?.WriteLine(line), TimeProvider.System, _cancellation);
-        var command = new LoadCommand
-        {
-            Paths = [shape == "tiny" ? TestModels.Tiny : TestModels.OfShapeOnce(shape)],
-            ContextTokens = contextTokens,
-            Threads = 1,
-            Slots = 2,
-            Kv = kv,
-            SessionsFolder = _folder.File(sessions),
-            ModelName = shape,
-            ModelDigest = $"test:{shape}",
-            PromptCacheBytes = 1L << 30,
-        };
-        await runner.LoadAsync(command, null, _cancellation);
-        return runner;
-    }
-
-    private sealed record Said(GenerationUsage Usage, IReadOnlyList<ulong> Hashes);
+    private Task<Runner> LoadedAsync(string shape, string sessions, KvMode kv = KvMode.Ssd, int contextTokens = 2048) =>
+        _bench.LoadedAsync(shape, sessions, command => command with { Kv = kv, ContextTokens = contextTokens, PromptCacheBytes = 1L << 30 });
 }

@@ -18,9 +18,10 @@ internal sealed class RunnerBench : IDisposable
     internal SessionStore Store(string name) => new(new SessionStoreOptions { Root = Sessions(name) }, TimeProvider.System);
 
     /// <summary>A runner with the random model of that shape, in files and on one thread if nothing else is said.</summary>
-    internal async Task<Runner> LoadedAsync(string shape, string sessions, Func<LoadCommand, LoadCommand>? change = null)
+    /// <param name="hear">Told what it says; null: the test's output is.</param>
+    internal async Task<Runner> LoadedAsync(string shape, string sessions, Func<LoadCommand, LoadCommand>? change = null, Action<string>? hear = null)
     {
-        var runner = await Runner.StartAsync(TestModels.Start(_folder), static line => TestContext.Current.TestOutputHelper?.WriteLine(line), TimeProvider.System, Ended);
+        var runner = await Runner.StartAsync(TestModels.Start(_folder), hear ?? (static line => TestContext.Current.TestOutputHelper?.WriteLine(line)), TimeProvider.System, Ended);
         var command = new LoadCommand
         {
             Paths = [shape == "tiny" ? TestModels.Tiny : TestModels.OfShapeOnce(shape)],
@@ -39,14 +40,17 @@ internal sealed class RunnerBench : IDisposable
 
     internal static async Task<Said> SayAsync(Runner runner, GenerationRequest request)
     {
-        var tokens = new List<TokenSample>();
-        GenerationUsage? usage = null;
+        var (text, tokens, end) = ("", new List<TokenSample>(), default(GenerationFinished));
         await foreach (var told in runner.GenerateAsync(request, Ended))
         {
-            if (told is TokensGenerated generated) tokens.AddRange(generated.Tokens);
-            if (told is GenerationFinished finished) usage = finished.Usage;
+            if (told is TokensGenerated generated)
+            {
+                text += generated.Text;
+                tokens.AddRange(generated.Tokens);
+            }
+            end = told as GenerationFinished ?? end;
         }
-        return new Said(usage!, tokens);
+        return new Said(end!.Reason, end.Usage, tokens, text);
     }
 
     /// <summary>SIGKILL; returns when it is gone.</summary>
@@ -59,7 +63,7 @@ internal sealed class RunnerBench : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    internal sealed record Said(GenerationUsage Usage, IReadOnlyList<TokenSample> Tokens)
+    internal sealed record Said(FinishReason Reason, GenerationUsage Usage, IReadOnlyList<TokenSample> Tokens, string Text)
     {
         internal IReadOnlyList<ulong> Hashes => [.. Tokens.Select(static token => token.LogitHash!.Value)];
 

@@ -18,10 +18,10 @@ public sealed class RunnerContinueTests : IDisposable
 
     private const int SavedBeforeTheKill = 256;
 
-    private readonly TempFolder _folder = new();
+    private readonly RunnerBench _bench = new();
     private readonly CancellationToken _cancellation = TestContext.Current.CancellationToken;
 
-    public void Dispose() => _folder.Dispose();
+    public void Dispose() => _bench.Dispose();
 
     [Theory]
     [InlineData("tiny", KvMode.Ssd)]
@@ -34,7 +34,7 @@ public sealed class RunnerContinueTests : IDisposable
         var whole = await WholeAsync(shape, kv, Request("More, and much of it."));
         await KillAsync(shape, kv, Request("More, and much of it."));
         Assert.True(Summary("cut").IsUnfinished);
-        Said got;
+        RunnerBench.Said got;
         await using (var second = await LoadedAsync(shape, kv, "cut")) got = await SayAsync(second, Continue);
 
         Assert.InRange(got.Hashes.Count, 64, WholeAnswer - 257);
@@ -80,7 +80,7 @@ public sealed class RunnerContinueTests : IDisposable
             }
         });
         // The second may come before the first is gone.
-        Said rest;
+        RunnerBench.Said rest;
         while (true)
         {
             try
@@ -183,7 +183,7 @@ public sealed class RunnerContinueTests : IDisposable
         Sampling = new SamplingOptions { Temperature = 0.8f, Seed = 5 },
     };
 
-    private async Task<Said> WholeAsync(string shape, KvMode kv, GenerationRequest request)
+    private async Task<RunnerBench.Said> WholeAsync(string shape, KvMode kv, GenerationRequest request)
     {
         await using var runner = await LoadedAsync(shape, kv, "whole");
         return await SayAsync(runner, request);
@@ -206,45 +206,14 @@ public sealed class RunnerContinueTests : IDisposable
         });
     }
 
-    private async Task<Said> SayAsync(Runner runner, GenerationRequest request)
-    {
-        var (text, tokens, finished) = ("", new List<TokenSample>(), default(GenerationFinished));
-        await foreach (var told in runner.GenerateAsync(request, _cancellation))
-        {
-            if (told is TokensGenerated generated)
-            {
-                text += generated.Text;
-                tokens.AddRange(generated.Tokens);
-            }
-            finished = told as GenerationFinished ?? finished;
-        }
-        return new Said(finished!.Reason, finished.Usage, [.. tokens.Where(static token => token.LogitHash is not null).Select(static token => token.LogitHash!.Value)], text);
-    }
+    private static Task<RunnerBench.Said> SayAsync(Runner runner, GenerationRequest request) => RunnerBench.SayAsync(runner, request);
 
-    private async Task<Runner> LoadedAsync(string shape, KvMode kv, string sessions, List<string>? said = null)
+    private Task<Runner> LoadedAsync(string shape, KvMode kv, string sessions, List<string>? said = null) => _bench.LoadedAsync(shape, sessions, command => command with { Kv = kv }, said is null ? null : line =>
     {
-        void Hear(string line)
-        {
-            if (said is null) return;
-            lock (said) said.Add(line);
-        }
-        var runner = await Runner.StartAsync(TestModels.Start(_folder), Hear, TimeProvider.System, _cancellation);
-        var command = new LoadCommand
-        {
-            Paths = [shape == "tiny" ? TestModels.Tiny : TestModels.OfShapeOnce(shape)],
-            ContextTokens = 4096,
-            Threads = 1,
-            Slots = 2,
-            Kv = kv,
-            SessionsFolder = _folder.File(sessions),
-            ModelName = shape,
-            ModelDigest = $"test:{shape}",
-        };
-        Assert.Equal(kv, (await runner.LoadAsync(command, null, _cancellation)).KvMode);
-        return runner;
-    }
+        lock (said) said.Add(line);
+    });
 
-    private SessionStore Store(string sessions) => new(new SessionStoreOptions { Root = _folder.File(sessions) }, TimeProvider.System);
+    private SessionStore Store(string sessions) => _bench.Store(sessions);
 
     private SessionSummary Summary(string sessions) => Store(sessions).Find("s")!;
 
@@ -252,7 +221,7 @@ public sealed class RunnerContinueTests : IDisposable
 
     private void Rewrite(string sessions, Func<byte[], byte[]> change)
     {
-        var path = Path.Combine(_folder.File(sessions), Summary(sessions).Id, "snapshot");
+        var path = Path.Combine(_bench.Sessions(sessions), Summary(sessions).Id, "snapshot");
         File.WriteAllBytes(path, change(File.ReadAllBytes(path)));
     }
 
@@ -262,6 +231,4 @@ public sealed class RunnerContinueTests : IDisposable
         change(head);
         return head.ToJsonString();
     });
-
-    private sealed record Said(FinishReason Reason, GenerationUsage Usage, IReadOnlyList<ulong> Hashes, string Text);
 }
