@@ -93,14 +93,13 @@ internal sealed class Answer : IDisposable
     /// <summary>The prompt is decoded.</summary>
     public void PrefillEnded() => _prefillMs = _watch.Elapsed.TotalMilliseconds;
 
-    /// <summary>Of an answer that goes on: its text so far is this one's beginning. What of it was held back is told.</summary>
+    /// <summary>Tells that it begins, with its prompt where that is asked for.</summary>
     /// <param name="bytesOf">A token's bytes.</param>
-    public void Resume(Func<int, byte[]> bytesOf)
+    public void Begin(Func<int, byte[]> bytesOf)
     {
-        if (Opening.Continuation is not { } going) return;
-        _told.Append(going.Text.AsSpan(0, going.TextBefore)).Append(_text.Resume(going.OwnTokens.Select(bytesOf), going.HoldsBack));
-        var text = _told.ToString();
-        if (text.Length > going.Text.Length && text.StartsWith(going.Text, StringComparison.Ordinal)) Target.Tell(new TokensGenerated(text[going.Text.Length..], []));
+        Target.Tell(new GenerationStarted(Prompt.Length, Cached));
+        if (Request.Echo) Target.Tell(new TokensGenerated(Utf8Assembler.TextOf(Prompt.Select(bytesOf)), []));
+        Resume(bytesOf);
     }
 
     /// <summary>Takes a sampled token. Not null: the answer is over, for this reason.</summary>
@@ -131,6 +130,15 @@ internal sealed class Answer : IDisposable
     }
 
     public void Dispose() => Sampler.Dispose();
+
+    // Of an answer that goes on: its text so far is this one's beginning. What of it was held back is told.
+    private void Resume(Func<int, byte[]> bytesOf)
+    {
+        if (Opening.Continuation is not { } going) return;
+        _told.Append(going.Text.AsSpan(0, going.TextBefore)).Append(_text.Resume(going.OwnTokens.Select(bytesOf), going.HoldsBack));
+        var text = _told.ToString();
+        if (text.Length > going.Text.Length && text.StartsWith(going.Text, StringComparison.Ordinal)) Target.Tell(new TokensGenerated(text[going.Text.Length..], []));
+    }
 
     private void Tell(TokensGenerated told)
     {

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using Stoker.Core.Errors;
 using Stoker.Engine.Protocol;
-using Stoker.Engine.Sessions;
 using Stoker.Native.Llama;
 
 namespace Stoker.Engine.Decoding;
@@ -22,23 +21,22 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table, SessionDesk? de
     private const int LongPrompt = 1024, ShortPrompt = 64;
 
     private readonly List<Answer> _answers = [];
-    private readonly Queue<(GenerationRequest Request, IAnswerTarget Target)> _waiting = [];
+    private readonly WaitingRequests _waiting = new(model, table, desk);
     private readonly StepBatch _batch = new(model.Library, table.Kv.Context);
     private readonly PromptPace _pace = new();
     private readonly int _microBatch = table.Kv.Context.MicroBatchTokens;
-    private readonly SessionChecks _checks = new(table.Close);
     private readonly EndedAnswers _ended = new(table);
     private int _turn;
     private int _promptTokens;
 
     /// <summary>Nothing to decode and nobody waits.</summary>
-    public bool IsIdle => _answers.Count == 0 && _waiting.Count == 0 && _checks.IsEmpty && _ended.IsEmpty;
+    public bool IsIdle => _answers.Count == 0 && _waiting.IsEmpty && _ended.IsEmpty;
 
     /// <summary>While it is idle: when a step is due all the same.</summary>
     public TimeSpan Wait => table.Idle.Wait;
 
     /// <summary>An answer is to begin as soon as a slot is free.</summary>
-    public void Join(GenerationRequest request, IAnswerTarget target) => _waiting.Enqueue((request, target));
+    public void Join(GenerationRequest request, IAnswerTarget target) => _waiting.Add(request, target);
 
     /// <summary>Nobody waits: what the next answer would wait for is done now.</summary>
     public void Rest()
@@ -72,7 +70,7 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table, SessionDesk? de
         BeginNext();
         ReleaseCompute();
         var able = _answers.Where(IsAble).OrderBy(static answer => answer.Conversation.Slot).ToList();
-        if (able.Count == 0) return _answers.Count == 0 && _checks.IsEmpty;
+        if (able.Count == 0) return _answers.Count == 0 && !_waiting.AnyRead;
         var wishes = able.Select(static answer => new BatchWish(answer.PromptLeft, answer.Conversation.Tokens.Count)).ToList();
         var counts = BatchPlanner.Plan(wishes, _microBatch, _pace.Tokens, _turn++);
         var parts = new List<(Answer Answer, int Count)>(able.Count);
@@ -94,7 +92,7 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table, SessionDesk? de
 
     public void Dispose()
     {
-        _checks.Dispose();
+        _waiting.Dispose();
         foreach (var answer in _answers) answer.Dispose();
         _batch.Dispose();
         table.Dispose();
@@ -102,96 +100,12 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table, SessionDesk? de
 
     private void BeginNext()
     {
-        while (table.Seats.AnyFree)
+        while (table.Seats.AnyFree && _waiting.TryBegin(out var answer))
         {
-            if (_checks.TryTake(out var read))
-            {
-                Guard(read.Target, () =>
-                {
-                    Adopt(read.Request, read.Name, read.Take);
-                    Begin(read.Request, read.Target);
-                });
-            }
-            else if (_waiting.TryDequeue(out var next))
-            {
-                Guard(next.Target, () => Begin(next.Request, next.Target));
-            }
-            else
-            {
-                return;
-            }
-        }
-    }
-
-    private void Begin(GenerationRequest request, IAnswerTarget target)
-    {
-        target.Cancelled.ThrowIfCancellationRequested();
-        GenerationChecks.Check(request);
-        OpenSession? doubtful = null;
-        var kept = request.Session is { } name ? Open(name, request, out doubtful) : null;
-        if (doubtful is not null)
-        {
-            _checks.Begin(request, target, doubtful);
-            return;
-        }
-        var opening = AnswerOpening.Of(model, kept, request);
-        var prompt = opening.Prompt;
-        var question = table.Kv.CanTruncate ? 0 : PromptTokens.BeforeQuestion(model.Library, model.Model, kept is null ? request.Messages : opening.Messages, opening.Request.ChatTemplate, prompt);
-        var settings = opening.Settings(model);
-        var reuse = request.ReusePrefix ?? (!request.LogitHashes && (request.Sampling.Seed is null || settings.Temperature == 0));
-        if (reuse && kept is null or { Tokens.Count: 0 } && !TryRecall(request, target, prompt)) return;
-        var sampler = opening.NewSampler(model, settings);
-        Answer? answer = null;
-        try
-        {
-            var conversation = kept is null ? table.Begin(prompt, request.Scope, reuse) : table.GoOn(kept, prompt, reuse);
-            var limit = Math.Min(opening.Request.MaxTokens ?? int.MaxValue, model.ContextTokens - prompt.Length);
-            IReadOnlyList<int> points = table.Kv.CanTruncate ? [] : PrefixChoice.PointsAhead(conversation.Tokens.Count, question, prompt.Length);
-            answer = new Answer(target, opening, conversation, sampler, settings, limit) { Points = points };
+            if (answer is null) continue;
             _answers.Add(answer);
-            target.Tell(new GenerationStarted(prompt.Length, answer.Cached));
-            if (request.Echo) target.Tell(new TokensGenerated(Utf8Assembler.TextOf(prompt.Select(model.BytesOf)), []));
-            answer.Resume(model.BytesOf);
+            Guard(answer, () => answer.Begin(model.BytesOf));
         }
-        catch
-        {
-            if (answer is null) sampler.Dispose();
-            else Leave(answer, null);
-            throw;
-        }
-    }
-
-    // What lies on disk and is of use comes in. False: it has to be read first, and the request begins again after that.
-    private bool TryRecall(GenerationRequest request, IAnswerTarget target, int[] prompt)
-    {
-        if (table.Recall(prompt, request.Scope) is not { } session) return true;
-        if (session.Doubt is null)
-        {
-            Adopt(request, session.Name, () => session);
-            return true;
-        }
-        _checks.Begin(request, target, session);
-        return false;
-    }
-
-    // What the prompt cache cannot give is computed.
-    private void Adopt(GenerationRequest request, string? name, Func<OpenSession> session)
-    {
-        try
-        {
-            desk!.Adopt(session());
-        }
-        catch (StokerException error) when (name is null || name != request.Session)
-        {
-            Console.Error.WriteLine($"Prompt cache: {error.Message}");
-        }
-    }
-
-    private Conversation? Open(string name, GenerationRequest request, out OpenSession? doubtful)
-    {
-        if (request.Messages is null && !request.Continue) throw new StokerException(ErrorKind.InvalidInput, "A session is a chat: it takes messages.");
-        if (desk is null) throw new StokerException(ErrorKind.Unsupported, "This runner keeps no sessions: it was given no folder for them.");
-        return desk.Open(name, request.Scope, mayCreate: !request.Continue, out doubtful);
     }
 
     /// <summary>Those whom nobody waits for any more, or who have not been listened to for long, leave.</summary>
@@ -205,12 +119,7 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table, SessionDesk? de
             else if (answer.Conversation is { Session.Name: not null, Saving.IsCompleted: true, SaveFailure: { } failure })
                 Fail(answer, failure);
         }
-        for (var left = _waiting.Count; left > 0; left--)
-        {
-            var (request, target) = _waiting.Dequeue();
-            if (target.Cancelled.IsCancellationRequested) target.Fail(ErrorKind.Cancelled, "Cancelled.");
-            else _waiting.Enqueue((request, target));
-        }
+        _waiting.Sweep();
     }
 
     private static bool IsAble(Answer answer)
@@ -376,24 +285,21 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table, SessionDesk? de
         _ended.Add(answer, tell, isWhole, intact);
     }
 
-    private void Guard(Answer answer, Action act) => Guard(answer.Target, act, answer);
-
-    // One request's failure is told to whoever asked, and ends nobody else's.
-    private void Guard(IAnswerTarget target, Action act, Answer? answer = null)
+    // One answer's failure is told to whoever asked, and ends nobody else's.
+    private void Guard(Answer answer, Action act)
     {
         try
         {
             act();
         }
+        catch (Exception error) when (_answers.Contains(answer))
+        {
+            Fail(answer, error);
+        }
         catch (Exception error)
         {
-            if (answer is not null && _answers.Contains(answer))
-            {
-                Fail(answer, error);
-                return;
-            }
             var (kind, message) = Failures.Tell(error);
-            target.Fail(kind, message);
+            answer.Target.Fail(kind, message);
         }
     }
 }
