@@ -16,8 +16,8 @@ public sealed class PromptPace
     /// <summary>More tokens are taken over the budget if they make the step so much longer at most.</summary>
     private const double NotMuchLonger = 1.5;
 
-    /// <summary>With each step, what was not tried again becomes likelier to be.</summary>
-    private const double Forgetting = 0.99;
+    /// <summary>With each step, what was not tried becomes likelier to be; what was and took too long, much later: depth only grows.</summary>
+    private const double Forgetting = 0.99, ForgettingTried = 0.998;
 
     /// <summary>
     /// The first token of a prompt is computed together with those of the others, the rest by itself. Attention over 64 of them at
@@ -83,6 +83,6 @@ public sealed class PromptPace
             return;
         }
         // Fewer never take longer, and more no longer than as many such steps would.
-        takes = Math.Min(takes * Forgetting, added * Math.Max(1, (double)Sizes[size] / tokens));
+        takes = Math.Min(takes * (_isTried[size] ? ForgettingTried : Forgetting), added * Math.Max(1, (double)Sizes[size] / tokens));
     }
 }

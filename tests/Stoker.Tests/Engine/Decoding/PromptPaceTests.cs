@@ -29,9 +29,10 @@ public sealed class PromptPaceTests
     public void Tokens_WhereTilesOf64CostNoMoreThan16_AreNotFewer()
     {
         // As measured at 12,000 cells; there from the first step on.
-        var ran = Run(decodeMs: 0.7, promptMs: static tokens => tokens < 65 ? 10 * tokens : tokens < 129 ? 136 : 239, promptTokens: 6500);
-        Assert.InRange(ran.PromptSteps, 100, 170);
+        var ran = Run(decodeMs: 0.7, promptMs: static tokens => tokens < 65 ? 10 * tokens : tokens < 129 ? 136 : 239, promptTokens: 20_000);
+        Assert.InRange(ran.PromptSteps, 300, 400);
         Assert.InRange(ran.Share, 0.24, 0.3);
+        Assert.InRange(ran.StepsOver(200), 0, 4); // that 129 take too long is not tried again and again
     }
 
     [Fact]
