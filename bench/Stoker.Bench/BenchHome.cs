@@ -43,6 +43,25 @@ internal sealed class BenchHome : IAsyncDisposable
     /// <summary>The one runner, while a model is loaded.</summary>
     public int RunnerId => ProcFiles.Children(DaemonId, "runner") is [var only] ? only : throw new InvalidOperationException("There is not exactly one runner.");
 
+    /// <summary>Calls over the Unix socket, as the owner of the machine; whatever host an address names.</summary>
+    public HttpClient OwnersClient() => new(new SocketsHttpHandler
+    {
+        ConnectCallback = async (_, cancellationToken) =>
+        {
+            var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+            try
+            {
+                await socket.ConnectAsync(new UnixDomainSocketEndPoint(Path.Combine(_folder, "home/run/stoker.sock")), cancellationToken);
+                return new NetworkStream(socket, ownsSocket: true);
+            }
+            catch
+            {
+                socket.Dispose();
+                throw;
+            }
+        },
+    });
+
     /// <summary>Starts hub and daemon; the daemon answers when this returns.</summary>
     public async Task StartAsync(int threads, CancellationToken cancellationToken)
     {

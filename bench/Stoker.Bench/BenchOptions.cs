@@ -14,7 +14,7 @@ internal sealed record BenchOptions
           memory       the daemon's private memory after a pull, a chat, an unload and a minute of rest
           fetch        2 GiB from a paced and an unpaced loopback origin, beside aria2c and curl; only when it is named (25 minutes)
           kv [PART ...]  KV in files against the library's own buffer type, only when named; parts: memory long prefill speed batch
-                         switch forks pressure rows large, five minutes at most each, the models of the first run apart
+                         switch requests forks pressure rows large, five minutes at most each, the models of the first run apart
         of fetch: --pairs N (7; whom no bar needs runs three times), --size MIB (2048), --bars-only (nobody that no bar needs),
                   --part paced-disk|paced-tmpfs|unpaced-disk|unpaced-tmpfs|http2|hit (may be repeated; default: all)
         of kv: --folder DIR keeps the models there for the next run (all parts: 40 GB).

@@ -6,7 +6,7 @@ namespace Stoker.Bench.Kv;
 /// </summary>
 internal static class KvBench
 {
-    public static readonly IReadOnlyList<string> Parts = ["memory", "long", "prefill", "speed", "batch", "switch", "forks", "pressure", "rows", "large"];
+    public static readonly IReadOnlyList<string> Parts = ["memory", "long", "prefill", "speed", "batch", "switch", "requests", "forks", "pressure", "rows", "large"];
 
     public static async Task RunAsync(BenchOptions options, Action<IReadOnlyList<Figure>> add, TextWriter progress, CancellationToken cancellationToken)
     {
@@ -17,7 +17,7 @@ internal static class KvBench
             void Tell(Figure figure) => add([figure with { Name = $"kv {part}: {figure.Name}" }]);
             try
             {
-                await PartAsync(part, lab, Tell, cancellationToken);
+                await PartAsync(part, options, lab, Tell, cancellationToken);
             }
             catch (Exception failed) when (failed is KvChildEndedException or InvalidOperationException)
             {
@@ -28,7 +28,7 @@ internal static class KvBench
         }
     }
 
-    private static Task PartAsync(string part, KvLab lab, Action<Figure> tell, CancellationToken cancellationToken) => part switch
+    private static Task PartAsync(string part, BenchOptions options, KvLab lab, Action<Figure> tell, CancellationToken cancellationToken) => part switch
     {
         "memory" => KvMemoryBench.RunAsync(lab, tell, cancellationToken),
         "long" => KvMemoryBench.RunLongAsync(lab, tell, cancellationToken),
@@ -36,6 +36,7 @@ internal static class KvBench
         "speed" => KvSpeedBench.RunAsync(lab, tell, cancellationToken),
         "batch" => KvSpeedBench.RunBatchAsync(lab, tell, cancellationToken),
         "switch" => KvSwitchBench.RunAsync(lab, tell, cancellationToken),
+        "requests" => KvRequestBench.RunAsync(options, lab, tell, cancellationToken),
         "forks" => KvForkBench.RunAsync(lab, tell, cancellationToken),
         "pressure" => KvPressureBench.RunAsync(lab, tell, cancellationToken),
         "rows" => KvRowsBench.RunAsync(lab, tell, cancellationToken),

@@ -51,7 +51,7 @@ internal static class KvPrefillBench
         var memory = ours.Memory();
         tell(Limit(lab, "peak of RssAnon in a prompt, ssd", peaks.Max(), 80, memory.ToString()));
         tell(Limit(lab, "RssAnon after it, ssd", memory.RssAnon, 40, memory.ToString()));
-        tell(Figure.Told("peak of RssAnon in a prompt, stock", stockPeak, "MiB", ""));
+        tell(Figure.Told("peak of RssAnon in a prompt, stock", stockPeak, "MiB", stock.Memory().ToString()));
         tell(Figure.Told("RssAnon after it, stock", stock.Memory().RssAnon, "MiB", stock.Memory().ToString()));
         var ratio = Samples.Median(rates) / Samples.Median(stockRates);
         var detail = string.Create(CultureInfo.InvariantCulture, $"{Samples.Median(rates):0.0} of {Samples.Median(stockRates):0.0} tokens/s ({Samples.Range(rates)} of {Samples.Range(stockRates)})");
