@@ -1,3 +1,5 @@
+using System.Buffers;
+using System.Text;
 using Stoker.Core.Errors;
 using Stoker.Engine.Protocol;
 
@@ -30,14 +32,12 @@ public static class SessionPrompt
         if (kept.Count == 0 || PrefixChoice.Common(fresh, kept) == Math.Min(kept.Count, fresh.Length - 1)) return fresh;
         // A token that the tokenizer sets before every text is not in the text.
         var ahead = fresh.Length > 0 && fresh[0] == kept[0] && !text.StartsWith(bytesOf(kept[0])) ? 1 : 0;
-        var at = 0;
-        for (var i = ahead; i < kept.Count; i++)
-        {
-            var bytes = bytesOf(kept[i]);
-            if (!text[at..].StartsWith(bytes)) return fresh;
-            at += bytes.Length;
-        }
-        if (at == text.Length) return fresh;
+        var bytes = new ArrayBufferWriter<byte>();
+        for (var i = ahead; i < kept.Count; i++) bytes.Write(bytesOf(kept[i]));
+        // Bytes that make no character, half of one at an answer's end among them, were told as U+FFFD.
+        var told = Encoding.UTF8.GetBytes(Encoding.UTF8.GetString(bytes.WrittenSpan));
+        var at = told.Length;
+        if (at == text.Length || !text.StartsWith(told)) return fresh;
         var rest = tokenize(text[at..].ToArray());
         // Some tokenizers set a space before every text: then the parts do not make the whole.
         return text[at..].SequenceEqual(rest.SelectMany(bytesOf).ToArray()) ? [.. kept, .. rest] : fresh;

@@ -34,6 +34,15 @@ public sealed class SessionPromptTests
     public void Tokens_BehindATokenThatIsInNoText_Too() => Assert.Equal([999, 'x', 'a', 'b', 'c'], Tokens([999, 'x', 'a', 'b'], "xabc", bos: true));
 
     [Fact]
+    public void Tokens_BehindBytesThatMakeNoCharacter_KeepsTheTokensAsTheyAre()
+    {
+        // 0x80 alone, and the first two bytes of three at the answer's end: in the text they are U+FFFD.
+        Assert.Equal(['x', 0x80, 'a', 'b', 'c'], Tokens(['x', 0x80, 'a', 'b'], "x\uFFFDabc"));
+        Assert.Equal([('x' << 8) | 'x', 0xE2, 0x82, 'c'], Tokens([('x' << 8) | 'x', 0xE2, 0x82], "xx\uFFFDc"));
+        Assert.Equal(['x', 'c'], Tokens(['x', 0x80], "xc"));
+    }
+
+    [Fact]
     public void Tokens_AnotherText_IsTokenisedAnew() => Assert.Equal(['x', ('a' << 8) | 'b', 'c'], Tokens(['x', 'a', 'a'], "xabc"));
 
     [Fact]
