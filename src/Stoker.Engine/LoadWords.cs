@@ -8,15 +8,6 @@ namespace Stoker.Engine;
 /// <summary>How people write what a model is loaded with. Pure.</summary>
 public static class LoadWords
 {
-    private static readonly Dictionary<string, KvType> Types = new(StringComparer.OrdinalIgnoreCase)
-    {
-        ["f32"] = Native.Llama.KvType.F32,
-        ["f16"] = Native.Llama.KvType.F16,
-        ["bf16"] = Native.Llama.KvType.BF16,
-        ["q8_0"] = Native.Llama.KvType.Q8,
-        ["q4_0"] = Native.Llama.KvType.Q4,
-    };
-
     /// <summary>As the settings say.</summary>
     public static LoadOptions Of(StokerOptions options) => new()
     {
@@ -41,7 +32,7 @@ public static class LoadWords
     };
 
     /// <exception cref="StokerException">InvalidInput.</exception>
-    public static KvType KvType(string word) => Types.TryGetValue(word, out var type) ? type : throw Wrong("kv_type", word, Types.Keys);
+    public static KvType KvType(string word) => KvTypeWord.Types.TryGetValue(word, out var type) ? type : throw Wrong("kv_type", word, KvTypeWord.Types.Keys);
 
     /// <summary>Null: as llama.cpp decides.</summary>
     /// <exception cref="StokerException">InvalidInput.</exception>

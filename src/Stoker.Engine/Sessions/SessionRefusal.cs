@@ -1,3 +1,5 @@
+using Stoker.Engine.Protocol;
+
 namespace Stoker.Engine.Sessions;
 
 /// <summary>Why a session cannot be continued with what is loaded, and what to do, in the words of the command line. Pure.</summary>
@@ -35,7 +37,7 @@ internal static class SessionRefusal
 
     private static string Flags(SessionIdentity identity, bool isInFiles)
     {
-        var types = identity.KvTypes.Split('/');
-        return $"--kv {(isInFiles ? "ssd" : "ram")} --kv-type {(types is [var keys, var values] && keys == values ? keys : identity.KvTypes)}";
+        var types = Array.ConvertAll(identity.KvTypes.Split('/'), KvTypeWord.Of);
+        return $"--kv {(isInFiles ? "ssd" : "ram")} --kv-type {(types is [var keys, var values] && keys == values ? keys : string.Join('/', types))}";
     }
 }

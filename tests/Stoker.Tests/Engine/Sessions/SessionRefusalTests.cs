@@ -20,6 +20,8 @@ public sealed class SessionRefusalTests
             + "Load it as it was (stoker stop qwen2.5:0.5b, then stoker run qwen2.5:0.5b --session trip --kv ssd --kv-type f16), choose another session name, "
             + "or remove this one (stoker sessions rm trip); its text stays readable (stoker sessions show trip).",
             Refusal(Kept with { KvTypes = "q8_0/q8_0", Shape = "smaller" }, KvLayout.Of(4096, [("k", 34)])));
+        // As the runner writes them.
+        Assert.Contains("--kv-type f16, and qwen2.5:0.5b is loaded with --kv ssd --kv-type q8_0.", Refusal(Kept with { KvTypes = "Q8/Q8" }, Canary.Layout, Kept with { KvTypes = "F16/F16" }));
         var inMemory = Refusal(Kept with { Shape = "state of 3 layers" }, null);
         Assert.Contains("was kept with --kv ssd --kv-type f16, and qwen2.5:0.5b is loaded with --kv ram --kv-type f16", inMemory);
         Assert.DoesNotContain("3 layers", inMemory);
@@ -44,10 +46,10 @@ public sealed class SessionRefusalTests
         Assert.Contains("memory pages of 4096 bytes, and this one's have 16384", Refusal(Kept, KvLayout.Of(16384, Canary.Layout.Regions.Select(static region => (region.Name, region.RowBytes)))));
     }
 
-    private static string? Refusal(SessionIdentity here, KvLayout? layout)
+    private static string? Refusal(SessionIdentity here, KvLayout? layout, SessionIdentity? kept = null)
     {
         using var bench = new SessionBench();
-        using (var session = bench.Store.Create("trip", "", Kept, Canary.Layout)) session.Save(Canary.Snapshot([]));
+        using (var session = bench.Store.Create("trip", "", kept ?? Kept, Canary.Layout)) session.Save(Canary.Snapshot([]));
         try
         {
             bench.Store.Open("trip", null, here, layout).Dispose();
