@@ -105,7 +105,7 @@ public sealed class ModelLoader(IModelSource source, RunnerPool pool, MemoryLedg
             await runner.WarmAsync(cancellationToken);
             memory.MarkAllocated(room.Actual(report));
             var note = StartNote(report, cached);
-            step.Done(model.SizeBytes, note, report.GpuReason);
+            step.Done(model.SizeBytes, note, WarningOf(options, report));
             pool.NoteStart(manifest, report, step.Elapsed, $"{ByteCount.Text(model.SizeBytes)}, {note}", runner.ProcessId);
             return new RunningModel(manifest, identity, options, runner, report, files, memory);
         }
@@ -133,6 +133,16 @@ public sealed class ModelLoader(IModelSource source, RunnerPool pool, MemoryLedg
         var where = report.KvMode == KvMode.Ssd ? "files" : report.KvReason is { } why ? $"memory: {why}" : "memory";
         var pages = cached switch { null => "", >= 0.99 => "warm pages, ", <= 0.01 => "cold pages, ", { } share => $"{share * 100:0} % of the pages warm, " };
         return $"{pages}context {report.ContextTokens} in {Count(report.Slots, "slot")}, KV in {where}, {Count(report.Threads, "thread")}";
+    }
+
+    /// <summary>What was asked for, or would have been chosen, and is not so; null: nothing. Pure.</summary>
+    internal static string? WarningOf(LoadOptions options, LoadedReport report)
+    {
+        var isInMemory = report.KvMode == KvMode.Ram;
+        var cells = report.KvReason is { } why ? $"KV lies in memory, not in files: {why}" : null;
+        var window = isInMemory && options.KvWindowTokens is not null ? "KV lies in memory: --kv-window is without effect" : null;
+        string[] all = [.. new[] { report.GpuReason, cells, window }.OfType<string>()];
+        return all.Length == 0 ? null : string.Join("; ", all);
     }
 
     /// <summary>One word for the weights, or null: not all of them are known by their content.</summary>

@@ -49,6 +49,18 @@ public sealed class ModelLoaderTests : IAsyncDisposable
         Assert.Equal(ErrorKind.Conflict, (await Assert.ThrowsAsync<StokerException>(() => SayAsync("And a chunk?"))).Kind);
     }
 
+    [Theory]
+    [InlineData(KvMode.Ssd, null, null, 2048, null)]
+    [InlineData(KvMode.Ram, null, null, null, null)]
+    [InlineData(KvMode.Ram, "x is unwritable", null, null, "KV lies in memory, not in files: x is unwritable")]
+    [InlineData(KvMode.Ram, null, "no GPU", 2048, "no GPU; KV lies in memory: --kv-window is without effect")]
+    public void Warning_WhatWasWantedAndIsNotSo_IsSaid(KvMode mode, string? kvReason, string? gpuReason, int? window, string? expected)
+    {
+        var report = new LoadedReport { Description = "", ContextTokens = 1, TrainedContextTokens = 1, Threads = 1, VocabularySize = 1, HasChatTemplate = false, LoadMs = 0, KvMode = mode, KvReason = kvReason, GpuReason = gpuReason };
+
+        Assert.Equal(expected, ModelLoader.WarningOf(new LoadOptions { KvWindowTokens = window }, report));
+    }
+
     private void Install(string folder, ModelSourceKind kind)
     {
         var path = Path.Combine(Directory.CreateDirectory(_folder.File(folder)).FullName, "m.gguf");
