@@ -109,7 +109,9 @@ public sealed partial class ConversationScenarios(ScenarioHub hub)
     public async Task ChatOverAPipe_SaysWhatWasSaid()
     {
         await using var home = hub.NewHome();
-        (await home.StokerAsync("run", hub.RandomModelPath, "--headless")).Expect(0);
+        var loaded = (await home.StokerAsync("run", hub.RandomModelPath, "--session", "piped", "--headless")).Expect(0);
+        Assert.Matches(@"served at http\S+/v1 until nobody has asked for [45]m\d\ds \(--keep-alive -1: for ever\)\.", loaded.Error);
+        Assert.Contains($"stoker chat {hub.RandomModelPath} --session piped", loaded.Error, StringComparison.Ordinal);
         var chat = (await home.StokerAsync(
             ["chat", hub.RandomModelPath, "--session", "piped", "--no-start", "--chat-template", "chatml", "-n", "24", "-v"], input: "One message.\nAnother message.\n")).Expect(0);
         Assert.Equal(2, PromptLine().Count(chat.Error));

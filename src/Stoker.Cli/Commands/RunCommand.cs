@@ -36,7 +36,7 @@ public static class RunCommand
             var time = new TimeLine();
             var installed = await FindOrFetchAsync(context, client, name, options, time, interrupts.Token);
             var printer = new AnswerPrinter(context, client, options with { Template = options.Template with { Model = installed } });
-            if (options.Headless) return await LoadAsync(context, client, printer, installed, interrupts.Token);
+            if (options.Headless) return await LoadAsync(context, client, printer, options, installed, interrupts.Token);
             if (options.Continue) return ExitCodeOf(await printer.PrintAsync([], time, interrupts.Token));
             if (text is null) return await new ChatLoop(context, printer, installed, options.System).RunAsync(interrupts);
 
@@ -68,15 +68,22 @@ public static class RunCommand
 
     private static int ExitCodeOf(PrintedAnswer answer) => answer.Interrupted ? ExitCodes.Interrupted : ExitCodes.Ok;
 
-    /// <summary>Loads, says where it is served, and leaves.</summary>
-    private static async Task<int> LoadAsync(CliContext context, DaemonClient client, AnswerPrinter printer, string model, CancellationToken cancellationToken)
+    /// <summary>Loads, says where it is served and for how long, and leaves.</summary>
+    private static async Task<int> LoadAsync(CliContext context, DaemonClient client, AnswerPrinter printer, RunOptions options, string model, CancellationToken cancellationToken)
     {
         await printer.LoadAsync(cancellationToken);
         var status = await client.StatusAsync(cancellationToken);
         var where = status.Urls is [var url, ..] ? $"{url}/v1" : status.SocketPath;
-        context.Console.Note($"{Printable.Short(model)} is loaded and served at {where}. `stoker stop` unloads it.");
+        var loaded = (await client.LoadedAsync(cancellationToken)).Models.FirstOrDefault(loaded => loaded.Name == model);
+        context.Console.Note($"{Printable.Short(model)} is loaded and served at {where}{Rest(loaded?.UnloadsAt - context.Time.GetUtcNow())}. `stoker stop` unloads it.");
+        if (options.Template.Session is { } session)
+            context.Console.Note($"Talk in session {session}: stoker chat {Printable.Short(model)} --session {session}");
         return ExitCodes.Ok;
     }
+
+    // A later request loads it again, but not with these flags.
+    private static string Rest(TimeSpan? unloads) =>
+        unloads is { } rest && rest > TimeSpan.Zero ? $" until nobody has asked for {Units.Duration(TimeSpan.FromSeconds(Math.Ceiling(rest.TotalSeconds)))} (--keep-alive -1: for ever)" : "";
 
     /// <summary>The prompt, or null for a chat.</summary>
     private static async Task<string?> PromptAsync(CliConsole console, string[] words, CancellationToken cancellationToken)
