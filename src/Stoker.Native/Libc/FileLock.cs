@@ -11,6 +11,7 @@ public sealed class FileLock : IDisposable
 {
     private const int LockExclusive = 2;
     private const int LockNonBlocking = 4;
+    private const int Unlock = 8;
 
     private readonly SafeFileHandle _file;
 
@@ -49,7 +50,12 @@ public sealed class FileLock : IDisposable
         return new FileLock(file);
     }
 
-    public void Dispose() => _file.Dispose();
+    public void Dispose()
+    {
+        // Before it is closed: a child that another thread is just starting has the file open too until its exec, and would keep the lock.
+        if (!_file.IsClosed) _ = LibcNative.flock(_file, Unlock);
+        _file.Dispose();
+    }
 
     private static SafeFileHandle OpenForLock(string path)
     {
