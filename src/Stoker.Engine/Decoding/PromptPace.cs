@@ -19,6 +19,9 @@ public sealed class PromptPace
     /// <summary>With each step, what was not tried becomes likelier to be; what was and took too long, much later: depth only grows.</summary>
     private const double Forgetting = 0.99, ForgettingTried = 0.998;
 
+    /// <summary>A step of the others counts for so many times what they took before at most: a machine that stood still for a moment says nothing about them.</summary>
+    private const double MostSlower = 4;
+
     /// <summary>
     /// The first token of a prompt is computed together with those of the others, the rest by itself. Attention over 64 of them at
     /// once costs less than over 16 (llama.cpp's tiles): six thin layers took, at 12,000 cells, 145 ms for 16, 796 for 64, 136 for 65 and 239 for 129.
@@ -58,7 +61,7 @@ public sealed class PromptPace
         }
         else if (promptTokens == 0)
         {
-            _decodeMs = _decodeMs == 0 ? milliseconds : (_decodeMs * 0.75) + (milliseconds * 0.25);
+            _decodeMs = _decodeMs == 0 ? milliseconds : (_decodeMs * 0.75) + (Math.Min(milliseconds, _decodeMs * MostSlower) * 0.25);
             _owedMs -= milliseconds;
         }
         else

@@ -44,6 +44,24 @@ public sealed class PromptPaceTests
     }
 
     [Fact]
+    public void Tokens_AfterAStallWhileTheOthersDecoded_LeaveThemTheirPart()
+    {
+        const double stall = 5000;
+        var steps = 0;
+        var ran = Run(decodeMs: 1, promptMs: static tokens => 0.4 * tokens, promptTokens: 16_000, alone: () => ++steps == 20 ? stall : 1);
+        Assert.InRange(ran.StepsMs.Count / (ran.StepsMs.Sum() - stall), 0.23, 0.3);
+    }
+
+    [Fact]
+    public void Tokens_OthersThatBecomeSlower_AreSeenToBe()
+    {
+        var steps = 0;
+        var ran = Run(decodeMs: 1, promptMs: static tokens => 0.4 * tokens, promptTokens: 16_000, alone: () => ++steps > 20 ? 50 : 1);
+        Assert.InRange(ran.PromptSteps, 16_000 / 129, 140); // they take a small part of the time of such others
+        Assert.InRange(ran.StepsMs.Count(static step => step == 50), 1, 150);
+    }
+
+    [Fact]
     public void Tokens_OfAnyMachine_LetBothGoOn()
     {
         var random = new Random(Seed);
@@ -67,7 +85,7 @@ public sealed class PromptPaceTests
     }
 
     // One that decodes all the time beside one long prompt.
-    private static Ran Run(double decodeMs, Func<int, double> promptMs, int promptTokens)
+    private static Ran Run(double decodeMs, Func<int, double> promptMs, int promptTokens, Func<double>? alone = null)
     {
         var pace = new PromptPace();
         var (steps, promptSteps, total) = (0, 0, 0d);
@@ -76,7 +94,7 @@ public sealed class PromptPaceTests
         while (promptTokens > 0)
         {
             var tokens = Math.Min(pace.Tokens, promptTokens);
-            var took = decodeMs + (tokens > 0 ? promptMs(tokens) : 0);
+            var took = tokens > 0 ? decodeMs + promptMs(tokens) : alone?.Invoke() ?? decodeMs;
             pace.Took(1, tokens, took);
             promptTokens -= tokens;
             (steps, promptSteps, total) = (steps + 1, promptSteps + (tokens > 0 ? 1 : 0), total + took);
