@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Stoker.Core.Budget;
 using Stoker.Core.Errors;
 using Stoker.Core.Models;
@@ -96,8 +97,12 @@ public sealed class InferenceEngineTests : IAsyncDisposable
         var order = new List<int>();
         var waiting = Enumerable.Range(0, QueueLength).Select(async i =>
         {
-            await AnswerAsync(i % 2 == 0 ? "b" : "a");
-            lock (order) order.Add(i);
+            // Told in its own turn: what comes after it may be held up for longer than the next one takes.
+            await AnswerAsync(i % 2 == 0 ? "b" : "a", progress: new Recorder([], stage =>
+            {
+                if (stage is not { Stage: Stage.FirstToken, IsDone: true }) return;
+                lock (order) order.Add(i);
+            }));
         }).ToArray();
         Assert.Equal(1 + QueueLength, Assert.Single(_engine.ListLoaded()).Requests);
 
@@ -213,9 +218,9 @@ public sealed class InferenceEngineTests : IAsyncDisposable
     public async Task CheckThatFails_AndLayersWithoutAGpu_AreToldInLogListAndStages()
     {
         _source.Add("narrow", [TestModels.OfShapeOnce("narrowt")]); // whose pages hold no whole rows of 256 cells
-        var (lines, stages, home) = (new List<string>(), new List<StageProgress>(), _folder.File("sessions"));
+        var (lines, stages, home) = (new ConcurrentQueue<string>(), new List<StageProgress>(), _folder.File("sessions"));
         var load = new LoadOptions { ContextTokens = 256, Threads = 1, GpuLayers = 5 };
-        var options = new RunnerPoolOptions { Start = TestModels.Start(_folder), Load = load, SessionsFolder = home, Log = (_, line) => lines.Add(line) };
+        var options = new RunnerPoolOptions { Start = TestModels.Start(_folder), Load = load, SessionsFolder = home, Log = (_, line) => lines.Enqueue(line) };
         await using (var engine = new InferenceEngine(_source, _ledger, options, _time))
         {
             var request = new GenerationRequest { Text = "Hello", MaxTokens = 4, IgnoreEos = true };
@@ -355,13 +360,13 @@ public sealed class InferenceEngineTests : IAsyncDisposable
 
     private static async Task GoneAsync(int pid)
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
         while (OwnProcess.Signal(pid, UnixSignal.None)) await Task.Delay(10, limit.Token);
     }
 
     private async Task ClearedAsync()
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
         while (_ledger.Leases.Count > 0) await Task.Delay(10, limit.Token);
     }
 

@@ -123,6 +123,9 @@ internal sealed class LoopRig : IDisposable
         public IReadOnlyList<ulong> Hashes => _hashes;
         public IReadOnlyList<int> Tokens => _tokens;
 
+        /// <summary>How often it was told of its prompt.</summary>
+        public int PromptSteps { get; private set; }
+
         public void Tell(GenerationEvent told)
         {
             if (told is TokensGenerated generated)
@@ -130,6 +133,7 @@ internal sealed class LoopRig : IDisposable
                 _hashes.AddRange(generated.Tokens.Select(static token => token.LogitHash!.Value));
                 _tokens.AddRange(generated.Tokens.Select(static token => token.Id));
             }
+            if (told is PrefillProgress) PromptSteps++;
             if (told is GenerationFinished finished) Usage = finished.Usage;
         }
 

@@ -7,7 +7,7 @@ using Stoker.Tests.Engine.Runners;
 
 namespace Stoker.Tests.Engine.Decoding;
 
-/// <summary>What answers are to each other, through real runner processes.</summary>
+/// <summary>What answers are to each other, on the test's own thread and through real runner processes.</summary>
 public sealed class SlotLoopTests : IDisposable
 {
     private const string Rules = "You answer in one sentence. You never say more than that, and you are always friendly about it.";
@@ -18,31 +18,17 @@ public sealed class SlotLoopTests : IDisposable
     public void Dispose() => _bench.Dispose();
 
     [Fact]
-    public async Task LongPrompt_BesideAnAnswer_LeavesItMostOfItsTokens()
+    public void LongPrompt_BesideAnAnswer_LeavesItMostOfItsTokens()
     {
-        await using var runner = await LoadedAsync("tiny", "beside", contextTokens: 8192);
-        using var cancel = CancellationTokenSource.CreateLinkedTokenSource(_cancellation);
-        var (generated, begun) = (0, new TaskCompletionSource());
-        var answering = Task.Run(async () =>
-        {
-            await foreach (var told in runner.GenerateAsync(Prompt(16) with { MaxTokens = null }, cancel.Token))
-            {
-                if (told is TokensGenerated && Interlocked.Increment(ref generated) == 8) begun.TrySetResult();
-            }
-        }, _cancellation);
-        await begun.Task.WaitAsync(_cancellation);
-        var (before, after, steps) = (0, 0, 0);
-        await foreach (var told in runner.GenerateAsync(Prompt(3000), _cancellation))
-        {
-            if (told is GenerationStarted) before = Volatile.Read(ref generated);
-            if (told is PrefillProgress) steps++;
-            if (told is TokensGenerated && after == 0) after = Volatile.Read(ref generated);
-        }
-        await cancel.CancelAsync();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => answering);
+        using var rig = new LoopRig("tiny", _bench.Sessions("beside"), contextTokens: 8192);
+        var answer = rig.Begin(Prompt(16), tokens: 8000);
+        while (answer.Tokens.Count < 8) rig.Step();
+        var other = rig.Begin(Prompt(3000), tokens: 1);
+        rig.Finish(other);
+        Assert.Null(other.Failure ?? answer.Failure);
         // One for each step of the prompt would be 3000 / 128; a token takes a small part of such a step.
-        Assert.InRange(steps, 3000 / 129, 3000 / 16);
-        Assert.True(after - before >= 2 * steps, $"{after - before} tokens beside {steps} steps of the prompt");
+        Assert.InRange(other.PromptSteps, 3000 / 129, 3000 / 16);
+        Assert.True(answer.Tokens.Count - 8 >= 2 * other.PromptSteps, $"{answer.Tokens.Count - 8} tokens beside {other.PromptSteps} steps of the prompt");
     }
 
     [Theory]
@@ -73,12 +59,13 @@ public sealed class SlotLoopTests : IDisposable
     [Fact]
     public async Task CancelledPrompt_GivesItsWorkMemoryBack()
     {
-        await using var runner = await LoadedAsync("tiny", "work", contextTokens: 16_384);
+        // So long that it is far from its end even where somebody looks late.
+        await using var runner = await LoadedAsync("tiny", "work", contextTokens: 49_152);
         using var cancel = CancellationTokenSource.CreateLinkedTokenSource(_cancellation);
         var whileAt = 0L;
         await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
         {
-            await foreach (var told in runner.GenerateAsync(Prompt(16_000), cancel.Token))
+            await foreach (var told in runner.GenerateAsync(Prompt(48_000), cancel.Token))
             {
                 if (told is not PrefillProgress { DoneTokens: >= 4096 } || cancel.IsCancellationRequested) continue;
                 whileAt = RssAnonKiB(runner);

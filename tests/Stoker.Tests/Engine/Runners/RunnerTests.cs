@@ -56,7 +56,7 @@ public sealed class RunnerTests : IDisposable
         });
         Assert.Equal(ErrorKind.Unavailable, error.Kind);
         Assert.Contains("signal 9", error.Message, StringComparison.Ordinal);
-        await runner.Gone.WaitAsync(TimeSpan.FromSeconds(10), _cancellation);
+        await runner.Gone.WaitAsync(TimeSpan.FromMinutes(1), _cancellation);
         var later = Assert.Throws<StokerException>(() => runner.GenerateAsync(Request(), _cancellation).GetAsyncEnumerator(_cancellation).MoveNextAsync().AsTask().GetAwaiter().GetResult());
         Assert.Equal(ErrorKind.Unavailable, later.Kind);
     }
@@ -74,13 +74,13 @@ public sealed class RunnerTests : IDisposable
     [Fact]
     public async Task LeavingEarly_StopsDecodingAndTheNextAnswerComes()
     {
-        await using var runner = await LoadedAsync(contextTokens: 8192);
+        await using var runner = await LoadedAsync(contextTokens: 32_768);
         await foreach (var told in runner.GenerateAsync(Request() with { MaxTokens = null }, _cancellation))
         {
             if (told is TokensGenerated) break;
         }
-        // Not cancelled, the 8000 tokens of the first answer would take longer than this waits.
-        var events = await AllAsync(runner, Request() with { MaxTokens = 3 }).WaitAsync(TimeSpan.FromSeconds(10), _cancellation);
+        // Not cancelled, the 32,000 tokens of the first answer would take longer than this waits.
+        var events = await AllAsync(runner, Request() with { MaxTokens = 3 }).WaitAsync(TimeSpan.FromSeconds(30), _cancellation);
         Assert.Equal(3, Assert.IsType<GenerationFinished>(events[^1]).Usage.GeneratedTokens);
     }
 
@@ -124,15 +124,16 @@ public sealed class RunnerTests : IDisposable
     [Fact]
     public async Task Cancel_DuringPrefill_EndsIt()
     {
-        await using var runner = await LoadedAsync(contextTokens: 16384);
+        // So long that it is far from its end even where somebody looks late.
+        await using var runner = await LoadedAsync(contextTokens: 32_768);
         using var cancel = CancellationTokenSource.CreateLinkedTokenSource(_cancellation);
         await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
         {
-            var longPrompt = Request() with { Tokens = Enumerable.Repeat(65, 16000).ToArray(), Text = null };
+            var longPrompt = Request() with { Tokens = Enumerable.Repeat(65, 32_000).ToArray(), Text = null };
             await foreach (var told in runner.GenerateAsync(longPrompt, cancel.Token))
             {
                 Assert.IsNotType<TokensGenerated>(told);
-                if (told is PrefillProgress { DoneTokens: 512, TotalTokens: 16000 }) await cancel.CancelAsync();
+                if (told is PrefillProgress { DoneTokens: 512, TotalTokens: 32_000 }) await cancel.CancelAsync();
             }
         });
         Assert.NotEmpty(await AllAsync(runner, Request()));
