@@ -185,8 +185,9 @@ public sealed class ChildLink : IAsyncDisposable
 
     private async Task EndAsync(bool broken)
     {
-        // The end of the socket comes before the end of the process: wait for it (and its last words), but not for ever.
-        using (var limit = new CancellationTokenSource(TimeSpan.FromSeconds(2)))
+        // The end of the socket comes before the end of the process: wait for it (and its last words), but not for ever. On a busy machine
+        // that takes its time, and who is killed for it cannot say how it ended.
+        using (var limit = new CancellationTokenSource(TimeSpan.FromSeconds(10)))
         {
             try
             {

@@ -144,7 +144,7 @@ internal static class ChildStarter
         await ended.CancelAsync();
         if (first == accept || accept.IsCompletedSuccessfully) return await accept;
         cancellationToken.ThrowIfCancellationRequested();
-        await Task.WhenAny(output, Task.Delay(TimeSpan.FromSeconds(1), CancellationToken.None)); // its last words
+        await Task.WhenAny(output, Task.Delay(TimeSpan.FromSeconds(10), CancellationToken.None)); // its last words, which come at once unless something else holds its pipes
         throw Failed(start, log, $"ended with code {process.ExitCode} before it was ready");
     }
 
