@@ -36,7 +36,7 @@ public sealed class HubStats
 
     internal void Add(HubRequest request)
     {
-        if (_requests.Count < MaxRequests) _requests.Enqueue(request);
+        if (_requests.Count < MaxRequests) _requests.Enqueue(request with { SentBefore = ContentBytes });
     }
 
     /// <summary>An answer begins, with so many bytes of that content.</summary>
@@ -84,4 +84,8 @@ public sealed class HubStats
 /// <param name="HasAuthorization">Whether it had an Authorization header.</param>
 /// <param name="UserAgent">Its User-Agent header.</param>
 /// <param name="IfRange">Its If-Range header, or null.</param>
-public sealed record HubRequest(string Method, string Path, int Port, string? Range, bool HasAuthorization, string UserAgent, string? IfRange);
+public sealed record HubRequest(string Method, string Path, int Port, string? Range, bool HasAuthorization, string UserAgent, string? IfRange)
+{
+    /// <summary>Bytes of content that had been sent when it came.</summary>
+    public long SentBefore { get; init; }
+}
