@@ -26,7 +26,8 @@ internal sealed class FrontHarness : IAsyncDisposable
         new ChatCompletionsEndpoint(Engine, generation, TimeProvider.System).Map(Routes);
         new CompletionsEndpoint(Engine, generation, TimeProvider.System).Map(Routes);
         map?.Invoke(Routes);
-        _front = new HttpFront(options, Routes, new HttpMetrics(registry), LoggerFactory.Create(builder => builder.SetMinimumLevel(LogLevel.Trace).AddProvider(Log)));
+        Metrics = new HttpMetrics(registry);
+        _front = new HttpFront(options, Routes, Metrics, LoggerFactory.Create(builder => builder.SetMinimumLevel(LogLevel.Trace).AddProvider(Log)));
     }
 
     public FakeEngine Engine { get; } = new();
@@ -40,6 +41,8 @@ internal sealed class FrontHarness : IAsyncDisposable
     public IPEndPoint Address => _front.TcpAddress!;
 
     public HttpFront Front => _front;
+
+    public HttpMetrics Metrics { get; }
 
     public HttpClient Tcp { get; private set; } = null!;
 

@@ -93,9 +93,9 @@ public sealed class StokerServerTests
         harness.Hub.Faults.Add(new HubFault { Path = "/lfs/", Gate = gate });
         var request = new PullRequest { Reference = "hf:org/big", Access = harness.Access };
         (await harness.Unix.PostAsync(AdminRoutes.Pull, FrontHarness.Json(JsonSerializer.Serialize(request, AdminJson.Default.PullRequest)))).EnsureSuccessStatusCode();
-        await gate.Reached.WaitAsync(TimeSpan.FromSeconds(20));
+        await gate.Reached.WaitAsync(TimeSpan.FromMinutes(1));
         var ended = harness.Server.DisposeAsync().AsTask();
-        await ended.WaitAsync(TimeSpan.FromSeconds(10));
+        await ended.WaitAsync(TimeSpan.FromMinutes(1));
         Assert.False(File.Exists(harness.Paths.Socket));
         Assert.Contains("Stopped after", harness.Log, StringComparison.Ordinal);
         gate.Open();
@@ -110,7 +110,7 @@ public sealed class StokerServerTests
         using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/chat/completions") { Content = FrontHarness.Json(body) };
         using var response = await harness.Unix.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
         var told = response.Content.ReadAsStringAsync();
-        await harness.Server.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(20));
+        await harness.Server.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromMinutes(1));
         var last = Answers.Events(await told)[^1].Data;
         Assert.Contains("\"kind\":\"Unavailable\"", last, StringComparison.Ordinal);
     }

@@ -37,7 +37,7 @@ public sealed class ParentLinkTests : IAsyncDisposable
     {
         await ConnectAsync();
         _daemon!.Dispose();
-        await _parentGone.Task.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+        await _parentGone.Task.WaitAsync(TimeSpan.FromMinutes(1), TestContext.Current.CancellationToken);
     }
 
     [Fact]
@@ -47,7 +47,7 @@ public sealed class ParentLinkTests : IAsyncDisposable
         var garbage = new byte[64];
         garbage.AsSpan().Fill(0xFF);
         await _daemon!.SendAsync(garbage);
-        await _parentGone.Task.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+        await _parentGone.Task.WaitAsync(TimeSpan.FromMinutes(1), TestContext.Current.CancellationToken);
     }
 
     [Fact]
@@ -66,7 +66,7 @@ public sealed class ParentLinkTests : IAsyncDisposable
         // The other one's answer arrives whatever the first one's receiver does.
         other.Send(31, [2]);
         other.End();
-        var error = await flood.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+        var error = await flood.WaitAsync(TimeSpan.FromMinutes(1), TestContext.Current.CancellationToken);
         Assert.Equal(ErrorKind.Timeout, error.Kind);
         slow.Fail(error.Kind, error.Message);
 
@@ -114,7 +114,7 @@ public sealed class ParentLinkTests : IAsyncDisposable
             for (var i = 0; i < 10_000; i++) request.Send(30, [1]);
         }));
         await _daemon.SendAsync(FrameCodec.Encode(1, FrameKinds.Cancel, []));
-        await send.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+        await send.WaitAsync(TimeSpan.FromMinutes(1), TestContext.Current.CancellationToken);
         Assert.True(request.Cancelled.IsCancellationRequested);
     }
 
@@ -133,13 +133,13 @@ public sealed class ParentLinkTests : IAsyncDisposable
 
     private async Task<ChildRequest> NextRequestAsync()
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(10));
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
         return await _requests.Reader.ReadAsync(limit.Token);
     }
 
     private async Task<Frame> NextAsync(FrameReader reader)
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(10));
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
         var buffer = new byte[64 * 1024];
         while (_read.Count == 0)
         {

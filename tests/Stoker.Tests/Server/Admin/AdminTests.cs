@@ -80,7 +80,7 @@ public sealed class AdminTests : IAsyncLifetime
         _harness.Hub.Publisher.HuggingFace("org/big", ("big-Q4_0.gguf", _harness.Model("big.gguf")[0]));
         _harness.Hub.Faults.Add(new HubFault { Path = "/lfs/", Gate = gate });
         var first = await PullAsync("hf:org/big");
-        await gate.Reached.WaitAsync(TimeSpan.FromSeconds(20));
+        await gate.Reached.WaitAsync(TimeSpan.FromMinutes(1));
         var second = await PullAsync("org/big");
         Assert.Equal(first.Id, second.Id);
         var otherRights = await PostAsync(AdminRoutes.Pull, new PullRequest { Reference = "hf:org/big", Access = _harness.Access with { NoProxy = "other.example" } });
@@ -136,7 +136,7 @@ public sealed class AdminTests : IAsyncLifetime
         _harness.Hub.Publisher.Plain("big.gguf", _harness.Model("big.gguf")[0]);
         _harness.Hub.Faults.Add(new HubFault { Path = "/files/big.gguf", Gate = gate });
         var job = await PullAsync($"{_harness.Hub.Url}files/big.gguf{query}");
-        await gate.Reached.WaitAsync(TimeSpan.FromSeconds(20));
+        await gate.Reached.WaitAsync(TimeSpan.FromMinutes(1));
         await AssertNowhereAsync("SECRET123"); // partial file and journal
         gate.Open();
         var end = (await WatchAsync(job.Id))[^1];
@@ -261,7 +261,7 @@ public sealed class AdminTests : IAsyncLifetime
     {
         var response = await _harness.Unix.PostAsync(AdminRoutes.Shutdown, null);
         Assert.Equal(HttpStatusCode.Accepted, response.StatusCode);
-        await _harness.Server.ShutdownRequested.WaitAsync(TimeSpan.FromSeconds(10));
+        await _harness.Server.ShutdownRequested.WaitAsync(TimeSpan.FromMinutes(1));
     }
 
     private async Task<JobSnapshot> PullAsync(string reference) => await PostAsync(AdminRoutes.Pull, new PullRequest { Reference = reference, Access = _harness.Access });

@@ -343,6 +343,8 @@ public sealed class HttpFrontTests
         await using var server = await FrontHarness.StartAsync();
         for (var i = 0; i < 3; i++) await server.Tcp.GetAsync($"/invented/{i}");
         await server.Tcp.GetAsync("/v1/models/tiny");
+        // A request is counted when its answer is over, which is a moment after the client has it.
+        await Patience.UntilAsync(() => server.Metrics.AnsweredCount == 4, "requests were not counted");
         var response = await server.Tcp.GetAsync("/metrics");
         var text = await response.Content.ReadAsStringAsync();
         Assert.Equal("text/plain", response.Content.Headers.ContentType?.MediaType);

@@ -194,7 +194,7 @@ public sealed class AnswersTests : IAsyncLifetime
         await _server.Engine.GateEntered.Task;
         if (afterFirstWords) (await sent).Dispose();
         else await leaving.CancelAsync();
-        await _server.Engine.Stopped.Task.WaitAsync(TimeSpan.FromSeconds(10));
+        await _server.Engine.Stopped.Task.WaitAsync(TimeSpan.FromMinutes(1));
         if (!afterFirstWords) await Assert.ThrowsAnyAsync<OperationCanceledException>(() => sent);
     }
 
