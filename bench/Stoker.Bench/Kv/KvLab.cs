@@ -50,11 +50,14 @@ internal sealed class KvLab : IDisposable
     /// <summary>Whether the stock side's cells fit into what is available now, with a gigabyte to spare.</summary>
     public bool HasRoom(string shape, int contextTokens, out string why)
     {
-        var cells = ModelShape.Named(shape).CellBytes * contextTokens / 1048576.0;
+        var cells = CellsMib(shape, contextTokens);
         var available = new Stoker.Core.Budget.SystemMemoryGauge().Read().AvailableBytes / 1048576.0;
         why = string.Create(CultureInfo.InvariantCulture, $"not run: its cells take {cells:0} MiB, and {available:0} are available");
         return cells + 1024 < available;
     }
+
+    /// <summary>What the cells of so many tokens take, in MiB.</summary>
+    public static double CellsMib(string shape, long tokens) => ModelShape.Named(shape).CellBytes * tokens / 1048576.0;
 
     public Task<KvChildProcess> StartAsync(string side, string shape, int contextTokens, CancellationToken cancellationToken, int slots = 1, int? microBatch = null, MemoryCgroup? cgroup = null)
     {

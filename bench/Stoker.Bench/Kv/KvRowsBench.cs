@@ -32,6 +32,7 @@ internal static class KvRowsBench
             tell(Figure.Told(name, double.NaN, "MiB", reason!));
             return;
         }
+        tell(Figure.Told($"{shape} at {contextTokens}, stock: RssAnon", double.NaN, "MiB", string.Create(CultureInfo.InvariantCulture, $"not run: its cells alone take {KvLab.CellsMib(shape, contextTokens):0} MiB, cleared when the context is made")));
         KvLab.Drop(lab.Model(shape));
         await using var child = await lab.StartAsync("ssd", shape, contextTokens, cancellationToken, cgroup: cgroup);
         const int tokens = 3;
