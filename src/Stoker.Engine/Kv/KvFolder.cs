@@ -30,14 +30,15 @@ public static class KvFolder
     }
 
     /// <summary>Why cells cannot (or, for Auto, had better not) lie there; null: they can. Creates the folder, 0700, if need be.</summary>
-    internal static string? WhyNot(KvMode mode, string? folder)
+    /// <param name="fileSystemType">statfs's word for a folder's file system; null: the kernel's answer.</param>
+    internal static string? WhyNot(KvMode mode, string? folder, Func<string, long>? fileSystemType = null)
     {
         if (mode == KvMode.Ram) return null;
         if (folder is null) return "there is no folder for conversations";
         try
         {
             Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-            if (mode == KvMode.Auto && Network.TryGetValue(Files.FileSystemType(folder), out var kind))
+            if (mode == KvMode.Auto && Network.TryGetValue((fileSystemType ?? Files.FileSystemType)(folder), out var kind))
                 return $"{folder} lies on {kind}, whose failure would end the process (--kv ssd insists)";
             using var probe = Files.TryCreateUnnamed(folder);
             if (probe is null) return $"the file system of {folder} has no unnamed files";
