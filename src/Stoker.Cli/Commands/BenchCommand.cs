@@ -56,6 +56,7 @@ public static class BenchCommand
         Row("VmHWM, MiB", static state => state.Memory?.VmHwm, "0");
         table.Write(console);
         if (report.Start is { } start) console.Out.WriteLine(start);
+        else console.Note($"It was loaded before: VmHWM is the most since then (`stoker stop {Printable.Short(report.Model)}` first measures a start too).");
 
         void Row(string what, Func<ModelBenchState, double?> value, string format) =>
             table.Add(what, Text(value(empty), format), Text(value(filled), format));

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Stoker.Cli.Client;
 using Stoker.Cli.Output;
 using Stoker.Core.Errors;
 using Stoker.Core.Jobs;
@@ -79,7 +80,7 @@ public static class ListCommands
 
     private static void WriteLoaded(CliContext context, LoadedList list)
     {
-        var table = new Table("NAME", "STATE", "PID", "MEMORY", "CONTEXT", "SLOTS", "KV", "THREADS", "REQUESTS", "UNLOADS") { RightAligned = new HashSet<int> { 2, 3, 4, 5, 7, 8 } };
+        var table = new Table("NAME", "STATE", "PID", "RESERVED", "PRIVATE", "CONTEXT", "SLOTS", "KV", "THREADS", "REQUESTS", "UNLOADS") { RightAligned = new HashSet<int> { 2, 3, 4, 5, 6, 8, 9 } };
         foreach (var model in list.Models)
         {
             table.Add(
@@ -87,6 +88,8 @@ public static class ListCommands
                 model.State.ToString().ToLowerInvariant(),
                 model.Pid?.ToString(CultureInfo.InvariantCulture) ?? "-",
                 Units.Bytes(model.ReservedBytes),
+                // Its own anonymous pages; weights and KV files are pages that the kernel may take back.
+                model.Pid is { } pid && ProcessFigures.TryReadPrivateBytes(pid) is { } privateBytes ? Units.Bytes(privateBytes) : "-",
                 model.ContextTokens.ToString(CultureInfo.InvariantCulture),
                 model.Slots.ToString(CultureInfo.InvariantCulture),
                 model.Kv?.ToString().ToLowerInvariant() ?? "-",

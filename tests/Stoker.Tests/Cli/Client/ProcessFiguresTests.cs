@@ -21,5 +21,7 @@ public sealed class ProcessFiguresTests
     {
         Assert.True(ProcessFigures.TryRead(Environment.ProcessId) is { RssAnon: > 1, VmHwm: > 1 });
         Assert.Null(ProcessFigures.TryRead(0));
+        Assert.True(ProcessFigures.TryReadPrivateBytes(Environment.ProcessId) > 1 << 20);
+        Assert.Null(ProcessFigures.TryReadPrivateBytes(0));
     }
 }
