@@ -24,7 +24,8 @@ public interface IInferenceEngine
     /// </summary>
     /// <exception cref="Core.Errors.StokerException">
     /// NotFound (no such model), Busy (queue full; RetryAfter set), OutOfMemory, ContextOverflow, InvalidInput, Unsupported
-    /// (a template that is not recognised), Unavailable (the runner ended; its message has the last log lines).
+    /// (a template that is not recognised), Unavailable (the runner ended; its message has the last log lines), Cancelled (the model
+    /// was unloaded at once).
     /// </exception>
     IAsyncEnumerable<GenerationEvent> GenerateAsync(
         string model,
@@ -35,9 +36,15 @@ public interface IInferenceEngine
     /// <summary>Loaded and loading models.</summary>
     IReadOnlyList<LoadedModel> ListLoaded();
 
-    /// <summary>Unloads a model after its running answer (null: all). False when it was not loaded.</summary>
-    Task<bool> UnloadAsync(string? model, CancellationToken cancellationToken);
+    /// <summary>Unloads a model (null: all) after its running answers.</summary>
+    /// <param name="now">They are ended instead, each with the error Cancelled; sessions keep what they had.</param>
+    Task<Unloaded> UnloadAsync(string? model, bool now, CancellationToken cancellationToken);
 }
+
+/// <summary>What became of an unload.</summary>
+/// <param name="WasLoaded">False: there was nothing to unload.</param>
+/// <param name="Ended">Answers, or the load, that were ended for it.</param>
+public sealed record Unloaded(bool WasLoaded, int Ended);
 
 /// <summary>Who asks, and who wants to know how the load goes.</summary>
 /// <param name="Trust">How the caller reached us.</param>
@@ -114,6 +121,12 @@ public sealed record LoadedModel
 
     /// <summary>Requests running and waiting.</summary>
     public int Requests { get; init; }
+
+    /// <summary>Answers being given.</summary>
+    public int Answering { get; init; }
+
+    /// <summary>Since when the first of them is asked for (its load counts), UTC; null: there is none.</summary>
+    public DateTimeOffset? AnsweringSince { get; init; }
 
     /// <summary>When it unloads if nobody asks, UTC; null while it answers or when it never does.</summary>
     public DateTimeOffset? UnloadsAt { get; init; }

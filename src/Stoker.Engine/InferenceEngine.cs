@@ -50,10 +50,14 @@ public sealed class InferenceEngine : IInferenceEngine, ISessionHolders, IAsyncD
                 yield break;
             }
             var steps = new AnswerStages(context.Progress, manifest.Name, _time);
-            await foreach (var told in running.Runner.GenerateAsync(RequestDefaults.Apply(request with { Scope = context.Scope }, manifest.Defaults), cancellationToken))
+            using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, turn.Revoked);
+            var asked = RequestDefaults.Apply(request with { Scope = context.Scope }, manifest.Defaults);
+            await using var answer = running.Runner.GenerateAsync(asked, ending.Token).GetAsyncEnumerator(ending.Token);
+            var next = answer.MoveNextAsync;
+            while (await UnlessRevokedAsync(next, turn, manifest.Name, cancellationToken))
             {
-                steps.Follow(told);
-                yield return told;
+                steps.Follow(answer.Current);
+                yield return answer.Current;
             }
         }
         finally
@@ -65,7 +69,7 @@ public sealed class InferenceEngine : IInferenceEngine, ISessionHolders, IAsyncD
     /// <summary>A place beside others in the loaded model; or alone, to load it first.</summary>
     private async Task<(TurnQueue.Turn Turn, RunningModel Running)> EnterAsync(ModelManifest manifest, GenerationContext context, CancellationToken cancellationToken)
     {
-        var turn = await _pool.EnterAsync(manifest, context.Load, alone: false, cancellationToken);
+        var turn = await WaitAsync(manifest, context, cancellationToken);
         try
         {
             if (!turn.IsAlone)
@@ -74,7 +78,8 @@ public sealed class InferenceEngine : IInferenceEngine, ISessionHolders, IAsyncD
                 turn.Dispose(); // it ended just now, or its file was replaced
                 turn = await _pool.EnterAsync(manifest, context.Load, alone: true, cancellationToken);
             }
-            var running = await _loader.LoadAsync(manifest, context, cancellationToken);
+            using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, turn.Revoked);
+            var running = await UnlessRevokedAsync(() => new ValueTask<RunningModel>(_loader.LoadAsync(manifest, context, ending.Token)), turn, manifest.Name, cancellationToken);
             turn.Share();
             return (turn, running);
         }
@@ -82,6 +87,31 @@ public sealed class InferenceEngine : IInferenceEngine, ISessionHolders, IAsyncD
         {
             turn.Dispose();
             throw;
+        }
+    }
+
+    // Who waits is told for what, and that a loaded model goes for other options.
+    private async Task<TurnQueue.Turn> WaitAsync(ModelManifest manifest, GenerationContext context, CancellationToken cancellationToken)
+    {
+        var (warning, underWay) = (_pool.WhyAnew(manifest, context.Load), _pool.UnderWay);
+        var entering = _pool.EnterAsync(manifest, context.Load, alone: false, cancellationToken);
+        if (entering.IsCompleted && warning is null) return await entering;
+        var step = new StageClock(context.Progress, Stage.Wait, manifest.Name, _time, underWay is null ? null : $"for {underWay}", warning);
+        var turn = await entering;
+        step.Done();
+        return turn;
+    }
+
+    private static async ValueTask<T> UnlessRevokedAsync<T>(Func<ValueTask<T>> work, TurnQueue.Turn turn, string model, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await work();
+        }
+        catch (OperationCanceledException) when (turn.Revoked.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            // Not Unavailable: clients try that again by themselves, and would load it again.
+            throw new StokerException(ErrorKind.Cancelled, $"{model} was unloaded while it answered (stoker stop --now). A session keeps what it had.");
         }
     }
 
@@ -99,7 +129,7 @@ public sealed class InferenceEngine : IInferenceEngine, ISessionHolders, IAsyncD
         }
     }
 
-    public Task<bool> UnloadAsync(string? model, CancellationToken cancellationToken) => _pool.UnloadAsync(model, cancellationToken);
+    public Task<Unloaded> UnloadAsync(string? model, bool now, CancellationToken cancellationToken) => _pool.UnloadAsync(model, now, cancellationToken);
 
     public ValueTask DisposeAsync() => _pool.DisposeAsync();
 

@@ -135,13 +135,16 @@ public sealed class ModelLoader(IModelSource source, RunnerPool pool, MemoryLedg
         return $"{pages}context {report.ContextTokens} in {Count(report.Slots, "slot")}, KV in {where}, {Count(report.Threads, "thread")}";
     }
 
-    /// <summary>What was asked for, or would have been chosen, and is not so; null: nothing. Pure.</summary>
+    /// <summary>What was asked for, or would have been chosen, and is not so or of no use; null: nothing. Pure.</summary>
     internal static string? WarningOf(LoadOptions options, LoadedReport report)
     {
         var isInMemory = report.KvMode == KvMode.Ram;
         var cells = report.KvReason is { } why ? $"KV lies in memory, not in files: {why}" : null;
         var window = isInMemory && options.KvWindowTokens is not null ? "KV lies in memory: --kv-window is without effect" : null;
-        string[] all = [.. new[] { report.GpuReason, cells, window }.OfType<string>()];
+        var beyond = report.TrainedContextTokens > 0 && report.ContextTokens > report.TrainedContextTokens
+            ? $"the context of {report.ContextTokens} tokens is larger than the {report.TrainedContextTokens} that the model was trained for: what comes after those makes little sense (--ctx {report.TrainedContextTokens})"
+            : null;
+        string[] all = [.. new[] { report.GpuReason, cells, window, beyond }.OfType<string>()];
         return all.Length == 0 ? null : string.Join("; ", all);
     }
 

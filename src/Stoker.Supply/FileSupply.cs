@@ -56,7 +56,11 @@ public sealed class FileSupply : IDisposable
     /// <exception cref="StokerException">InvalidInput before anything is fetched; then Network, Corrupt, OutOfSpace …</exception>
     public async Task<FetchedFile> FetchAsync(FileRequest request, SourceAccess access, Action<FetchReport> report, CancellationToken cancellationToken)
     {
-        if (request.OutPath is { } wanted) BlobExport.CheckTarget(wanted);
+        if (request.OutPath is { } wanted)
+        {
+            request = request with { OutPath = _store.PlaceOutside(wanted) };
+            BlobExport.CheckTarget(request.OutPath);
+        }
         using var lease = request.Digest is { } known && await _fetcher.HoldHereAsync(known, _sources.Time, cancellationToken) is { } here
             ? here
             : await BringAsync(request, access, report, cancellationToken);

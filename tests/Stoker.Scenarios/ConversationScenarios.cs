@@ -60,6 +60,26 @@ public sealed partial class ConversationScenarios(ScenarioHub hub)
         (await home.StokerAsync(Ask("none", "--continue"))).Expect(3);
     }
 
+    [Fact]
+    public async Task StopNow_EndsTheAnswer_AndContinueGoesOnWithIt()
+    {
+        await using var home = hub.NewHome();
+        await using var run = home.StartStoker(Talk("A long answer, please."));
+        await run.WaitForAsync(static text => text.Length > 2000, inError: false, StokerHome.Patience);
+        await using var stop = home.StartStoker("stop", hub.RandomModelPath);
+        await stop.WaitForAsync(static text => text.Contains("waiting for 1 answer of", StringComparison.Ordinal) && text.Contains("--now", StringComparison.Ordinal), inError: true, StokerHome.Patience);
+        Assert.Contains("1 answer ended", (await home.StokerAsync("stop", hub.RandomModelPath, "--now")).Expect(0).Error, StringComparison.Ordinal);
+        var ended = (await run.EndAsync(StokerHome.Patience)).Expect(130);
+        Assert.Contains("stop --now", ended.Error, StringComparison.Ordinal);
+        Assert.Contains("--continue", ended.Error, StringComparison.Ordinal);
+        await stop.EndAsync(StokerHome.Patience); // it was unloaded for this one too, or before it came to it
+
+        var before = await AnswerOfAsync(home, "talk");
+        Assert.StartsWith(before[..1000], ended.Out, StringComparison.Ordinal);
+        var rest = (await home.StokerAsync("run", hub.RandomModelPath, "--session", "talk", "--continue", "-n", "40", "--ctx", "16384")).Expect(0);
+        Assert.Equal(before + rest.Out.TrimEnd('\n'), (await AnswerOfAsync(home, "talk")).TrimEnd('\n'));
+    }
+
     private static async Task<string> AnswerOfAsync(StokerHome home, string session)
     {
         var messages = JsonDocument.Parse((await home.StokerAsync("sessions", "show", session, "--json")).Expect(0).Out).RootElement.GetProperty("messages");

@@ -86,8 +86,8 @@ public sealed class DaemonClient : IDisposable
 
     public Task<LoadedList> LoadedAsync(CancellationToken cancellationToken) => GetAsync(AdminRoutes.Loaded, AdminJson.Default.LoadedList, cancellationToken);
 
-    public Task<UnloadReport> UnloadAsync(string? model, CancellationToken cancellationToken) =>
-        SendAsync(HttpMethod.Post, AdminRoutes.Unload, Json(new UnloadRequest(model), AdminJson.Default.UnloadRequest), AdminJson.Default.UnloadReport, cancellationToken);
+    public Task<UnloadReport> UnloadAsync(string? model, bool now, CancellationToken cancellationToken) =>
+        SendAsync(HttpMethod.Post, AdminRoutes.Unload, Json(new UnloadRequest(model, now), AdminJson.Default.UnloadRequest), AdminJson.Default.UnloadReport, cancellationToken);
 
     public Task<ConfigReport> ConfigAsync(CancellationToken cancellationToken) => GetAsync(AdminRoutes.Config, AdminJson.Default.ConfigReport, cancellationToken);
 

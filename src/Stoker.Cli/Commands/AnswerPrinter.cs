@@ -19,6 +19,7 @@ public sealed record PrintedAnswer(string Text, bool Interrupted);
 public sealed class AnswerPrinter(CliContext context, DaemonClient client, RunOptions options)
 {
     private readonly CliConsole _console = context.Console;
+    private readonly HashSet<string> _warned = [];
 
     /// <summary>The conversation is kept under a name: only what is new is sent.</summary>
     public bool InSession => options.Template.Session is not null;
@@ -108,9 +109,10 @@ public sealed class AnswerPrinter(CliContext context, DaemonClient client, RunOp
         return new PrintedAnswer(text.ToString(), interrupted);
     }
 
+    // A stage may say it in several reports.
     private void Warn(StageProgress report, LiveLine status)
     {
-        if (report.Warning is not { } warning) return;
+        if (report.Warning is not { } warning || !_warned.Add(warning)) return;
         status.Clear();
         _console.Note(Printable.Short(warning, 300));
     }
@@ -143,7 +145,8 @@ public sealed class AnswerPrinter(CliContext context, DaemonClient client, RunOp
     {
         var verb = JobLine.Verb(report.Stage);
         var share = report.TotalBytes is > 0 and var total ? string.Create(CultureInfo.InvariantCulture, $" {Math.Clamp(report.DoneBytes * 100 / total, 0, 100)}%") : "";
-        return $"{verb}{share} …";
+        var note = report is { Stage: Stage.Wait, Note: { } what } ? $" {Printable.Short(what)}" : "";
+        return $"{verb}{share}{note} …";
     }
 
     private static T Parse<T>(string text, System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type)

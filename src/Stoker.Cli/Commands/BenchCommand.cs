@@ -77,6 +77,6 @@ public sealed record ModelBenchReport(string Model, string? Start, ModelBenchSta
 /// <param name="Memory">Of the model's runner, after the answer; null when it could not be looked at.</param>
 public sealed record ModelBenchState(int ContextTokens, double PrefillPerSecond, double DecodePerSecond, double FirstTokenMs, ProcessFigures? Memory);
 
-[JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+[JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(ModelBenchReport))]
 internal sealed partial class BenchJson : JsonSerializerContext;

@@ -30,7 +30,7 @@ public static class CommandLine
         root.Add(StoreCommands.Usage(context, global));
         root.Add(StoreCommands.Collect(context, global));
         root.Add(ListCommands.Loaded(context, global));
-        root.Add(ModelCommands.Stop(context, global));
+        root.Add(StopCommand.Create(context, global));
         root.Add(SessionCommands.Create(context, global));
         root.Add(ListCommands.Jobs(context, global));
         root.Add(JobCommands.Pause(context, global));

@@ -7,6 +7,7 @@ using Stoker.Core.Models;
 using Stoker.Core.Progress;
 using Stoker.Core.Settings;
 using Stoker.Supply;
+using Stoker.Supply.Blobs;
 using Stoker.Supply.Fetch;
 using Stoker.Supply.Sources;
 
@@ -18,7 +19,7 @@ public static class FetchCommand
     public static Command Create(CliContext context, GlobalOptions global)
     {
         var url = new Option<string>("--url", "-u") { Description = "Where the file is.", HelpName = "address", Required = true };
-        var output = new Option<string?>("--out", "-o") { Description = "Where it should lie. Default: the address' last part, in this folder.", HelpName = "path" };
+        var output = new Option<string?>("--out", "-o") { Description = "Where it should lie; a symbolic link is followed and stays. Default: the address' last part, in this folder.", HelpName = "path" };
         var workers = new Option<int?>("--workers", "-w") { Description = "So many ranges at once; each may ask for its next one ahead. Default: as many as help, up to 16.", HelpName = "number" };
         workers.Validators.Add(static result =>
         {
@@ -100,7 +101,7 @@ public static class FetchCommand
         if (request.Digest is null && !asJson) context.Console.Note($"Trusted as it came: {file.Digest}. With --sha256 {file.Digest.Hex} it is checked next time.");
         if (asJson)
         {
-            var result = new FetchResult(file.Path, file.SizeBytes, file.Digest.ToString(), file.Way?.ToString().ToLowerInvariant(), took.TotalMilliseconds);
+            var result = new FetchResult(file.Path, file.SizeBytes, file.Digest.ToString(), file.Way, took.TotalMilliseconds);
             context.Console.Out.WriteLine(JsonSerializer.Serialize(result, FetchJson.Default.FetchResult));
         }
         else
@@ -166,10 +167,10 @@ public static class FetchCommand
 /// <param name="Path">Where it lies.</param>
 /// <param name="SizeBytes">Its size.</param>
 /// <param name="Digest">sha256:…</param>
-/// <param name="Way">reflink, hardlink, copy, or alreadythere.</param>
+/// <param name="Way">How it came there.</param>
 /// <param name="ElapsedMs">From start to end.</param>
-public sealed record FetchResult(string Path, long SizeBytes, string Digest, string? Way, double ElapsedMs);
+public sealed record FetchResult(string Path, long SizeBytes, string Digest, ExportWay? Way, double ElapsedMs);
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, UseStringEnumConverter = true)]
 [JsonSerializable(typeof(FetchResult))]
 internal sealed partial class FetchJson : JsonSerializerContext;

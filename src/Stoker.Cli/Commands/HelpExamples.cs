@@ -49,7 +49,7 @@ public static class HelpExamples
         ["df"] = ["stoker df", "stoker df --json"],
         ["gc"] = ["stoker gc --dry-run", "stoker gc"],
         ["ps"] = ["stoker ps", "stoker ps --json"],
-        ["stop"] = ["stoker stop qwen2.5:0.5b", "stoker stop --all", "stoker serve --stop            # the daemon itself"],
+        ["stop"] = ["stoker stop qwen2.5:0.5b", "stoker stop qwen2.5:0.5b --now    # ends its answers; sessions keep what they had", "stoker stop --all", "stoker serve --stop            # the daemon itself"],
         ["sessions"] = ["stoker sessions list", "stoker sessions fork recipes recipes-vegan", "stoker sessions export recipes", "stoker sessions import recipes.stoker-session --name copy", "stoker sessions verify"],
         ["sessions list"] = ["stoker sessions list", "stoker sessions list --all --json"],
         ["sessions show"] = ["stoker sessions show recipes"],

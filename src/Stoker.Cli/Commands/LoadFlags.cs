@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Stoker.Core.Errors;
 using Stoker.Core.Settings;
+using Stoker.Engine.Sessions;
 using Stoker.Server.OpenAi.Contracts;
 
 namespace Stoker.Cli.Commands;
@@ -30,7 +31,7 @@ public sealed class LoadFlags
         if (parsed.GetValue(_noRepack) && parsed.GetValue(_repack) is not (null or "off")) throw new StokerException(ErrorKind.InvalidInput, "--no-repack and --repack say different things: leave one out.");
         var asked = new StokerExtension
         {
-            ContextTokens = Checked(_context, parsed, 16, 16 << 20),
+            ContextTokens = Checked(_context, parsed, 16, KvLayout.MaxCells),
             Threads = Checked(_threads, parsed, 1, 1024),
             Parallel = Checked(_parallel, parsed, 1, 64),
             Kv = parsed.GetValue(_kv),

@@ -3,12 +3,11 @@ using System.Globalization;
 using Stoker.Cli.Output;
 using Stoker.Core.Errors;
 using Stoker.Core.Models;
-using Stoker.Engine;
 using Stoker.Server.Admin.Contracts;
 
 namespace Stoker.Cli.Commands;
 
-/// <summary>Commands about one model: <c>show</c>, <c>rm</c>, <c>stop</c>.</summary>
+/// <summary>Commands about one installed model: <c>show</c>, <c>rm</c>.</summary>
 public static class ModelCommands
 {
     public static Command Show(CliContext context, GlobalOptions global)
@@ -45,27 +44,6 @@ public static class ModelCommands
                 var freed = removed.FreedBytes is { } bytes ? bytes > 0 ? $" ({Units.Bytes(bytes)} freed)" : " (its blobs are shared with another model and stay)" : "";
                 context.Console.Out.WriteLine($"removed {Printable.Short(removed.Name)}{freed}");
             }
-            return ExitCodes.Ok;
-        }));
-        return command;
-    }
-
-    public static Command Stop(CliContext context, GlobalOptions global)
-    {
-        var model = ModelArgument.Optional(global, "A loaded model.");
-        var all = new Option<bool>("--all") { Description = "Unload every model." };
-        var command = new Command("stop", "Unload a model after its running answer. The daemon goes on; `stoker serve --stop` ends it.") { model, all };
-        command.SetAction((parsed, _) => CommandRoot.RunAsync(context, async interrupts =>
-        {
-            var name = parsed.GetValue(model) is { } typed ? ModelArgument.Absolute(typed, context.Environment) : null;
-            if (name is null != parsed.GetValue(all))
-                throw new StokerException(ErrorKind.InvalidInput, "Say which model to unload, or --all. To end the daemon itself: stoker serve --stop");
-            using var client = await global.TryConnectAsync(parsed, interrupts.Token);
-            if (client is not null && (await client.LoadedAsync(interrupts.Token)).Models is [{ State: LoadedState.Answering } busy, ..])
-                context.Console.Note($"{Printable.Short(busy.Name)} is answering; waiting for the end of it …");
-            var unloaded = client is not null && (await client.UnloadAsync(name, interrupts.Token)).Unloaded;
-            if (!unloaded && name is not null) throw new StokerException(ErrorKind.NotFound, $"{Printable.Short(name)} is not loaded. `stoker ps` lists what is.");
-            context.Console.Note(unloaded ? $"unloaded {(name is null ? "every model" : Printable.Short(name))}" : "No model is loaded.");
             return ExitCodes.Ok;
         }));
         return command;

@@ -123,6 +123,7 @@ public static class JobLine
         Stage.Resolve => "resolving",
         Stage.Fetch => "fetching",
         Stage.Verify => "verifying",
+        Stage.Wait => "waiting",
         Stage.MakeRoom => "making room",
         Stage.Load => "loading",
         Stage.Prefill => "reading the prompt",

@@ -12,6 +12,9 @@ public enum Stage
     /// <summary>Whole-file sums, and our own reader's look at the model file.</summary>
     Verify,
 
+    /// <summary>Others are answered first: by another model, or in all slots of this one.</summary>
+    Wait,
+
     /// <summary>Room in the memory budget; unloading what was there.</summary>
     MakeRoom,
 

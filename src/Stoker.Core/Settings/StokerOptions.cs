@@ -37,7 +37,7 @@ public sealed record StokerOptions
     public TimeSpan KeepAlive { get; init; } = TimeSpan.FromMinutes(5);
 
     /// <summary>Context of a model in tokens, or null: the smaller of what it was trained for and 8192.</summary>
-    [Range(16, 16 * 1024 * 1024)]
+    [Range(16, 1024 * 1024)]
     public int? ContextTokens { get; init; }
 
     /// <summary>Threads for decoding, or null: the physical cores that cpuset and quota leave (1 for models under 32 MiB).</summary>

@@ -66,6 +66,17 @@ internal sealed class Conversation(string scope)
     /// <summary>While it is outside of a slot: what does not lie in its files.</summary>
     public ReadOnlyMemory<byte> State { get; set; }
 
+    /// <summary>It has a name, and nothing that was said is kept under it: its first answer was broken off before it began.</summary>
+    public bool IsUnsaid
+    {
+        get
+        {
+            if (Session is not { Name: not null } session) return false;
+            Settle();
+            return session.Snapshot.Messages.Count == 0;
+        }
+    }
+
     /// <summary>Somebody answers in it.</summary>
     public bool IsAnswering { get; set; }
 

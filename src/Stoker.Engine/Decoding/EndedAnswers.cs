@@ -79,7 +79,7 @@ internal sealed class EndedAnswers(SlotTable table)
         {
             if (intact) table.Mark(conversation);
             if (intact) SessionDesk.Rest(conversation);
-            if (intact) table.Release(conversation);
+            if (intact && !conversation.IsUnsaid) table.Release(conversation);
             else table.Forget(conversation);
         }
         catch (Exception error)

@@ -86,6 +86,12 @@ internal sealed class PromptCache
         _ = TrimBeside();
     }
 
+    /// <summary>What was saved of a conversation that is about to go, without its name.</summary>
+    public void Keep(OpenSession session)
+    {
+        if (session.Snapshot.Cells >= PrefixChoice.LeastCells && Try(() => session.Fork(null)) is { } kept) Close(kept);
+    }
+
     /// <summary>Closes a conversation that is of no use, and removes it.</summary>
     public static void Drop(OpenSession session)
     {

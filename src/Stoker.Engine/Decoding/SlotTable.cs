@@ -62,10 +62,27 @@ internal sealed class SlotTable(KvContext kv, string? folder) : IDisposable
         var plan = Choose(prompt, candidates);
         var fork = plan.Use == PrefixUse.Fork ? TryFork(candidates[plan.Index], plan.Cells) : null;
         var conversation = fork ?? (plan.Use == PrefixUse.Continue && TryCut(candidates[plan.Index], plan.Cells) ? candidates[plan.Index] : New(scope));
-        Take(conversation);
+        TakeFor(conversation, prompt);
         // What was refused as its beginning is of no use to the next one either.
         if (fork is { Tokens.Count: 0 } && candidates[plan.Index] is { IsAnswering: false, Session: null or { Name: null } } refused) Drop(refused);
         return conversation;
+    }
+
+    // The prompt's cells fit on the disk, as far as one can tell.
+    private Conversation TakeFor(Conversation conversation, int[] prompt)
+    {
+        conversation.IsAnswering = true; // it is none of those that may go for room
+        try
+        {
+            if (conversation.Chain is { } chain) new PromptRoom(folder!, TryFree).Make(chain, kv.Layout!, prompt.Length);
+        }
+        catch
+        {
+            conversation.IsAnswering = false;
+            if (conversation.Tokens.Count == 0) Forget(conversation);
+            throw;
+        }
+        return Take(conversation);
     }
 
     /// <summary>Puts it into a slot and marks it as answering; without its cells, where llama.cpp refuses them. When that fails it is forgotten.</summary>
@@ -140,7 +157,7 @@ internal sealed class SlotTable(KvContext kv, string? folder) : IDisposable
         if (!InFiles && conversation.Slot is null && conversation.Tokens.Count > 0) Take(conversation);
         var cells = PrefixChoice.Usable(PrefixChoice.Common(prompt, conversation.Tokens), Describe(conversation), kv.CanTruncate);
         if (!TryCut(conversation, cells)) TryCut(conversation, 0);
-        return conversation.IsAnswering ? conversation : Take(conversation);
+        return conversation.IsAnswering ? conversation : TakeFor(conversation, prompt);
     }
 
     /// <summary>Where a model that cannot forget single cells can return to: called between two steps.</summary>
@@ -206,13 +223,27 @@ internal sealed class SlotTable(KvContext kv, string? folder) : IDisposable
             }
             finally
             {
-                conversation.CloseFiles(cache);
+                if (conversation.IsUnsaid) DropUnsaid(conversation.Session!);
+                else conversation.CloseFiles(cache);
             }
         }
         catch (Exception error)
         {
             Console.Error.WriteLine(error);
         }
+    }
+
+    /// <summary>Named ones in which nothing was ever said and nobody answers leave nothing behind.</summary>
+    public void ForgetUnsaid()
+    {
+        foreach (var unsaid in _kept.Where(static kept => kept is { IsAnswering: false, IsUnsaid: true }).ToArray()) Forget(unsaid);
+    }
+
+    // What was computed for it is not lost: the next one that begins so shares it.
+    private void DropUnsaid(OpenSession unsaid)
+    {
+        Cache?.Keep(unsaid);
+        PromptCache.Drop(unsaid);
     }
 
     /// <summary>Lets a session go that is no conversation here.</summary>

@@ -117,7 +117,7 @@ internal sealed class WaitingRequests(SlotModel model, SlotTable table, SessionD
     }
 
     // One request's failure is told to whoever asked.
-    private static Answer? Guard(IAnswerTarget target, Func<Answer?> begin)
+    private Answer? Guard(IAnswerTarget target, Func<Answer?> begin)
     {
         try
         {
@@ -125,6 +125,7 @@ internal sealed class WaitingRequests(SlotModel model, SlotTable table, SessionD
         }
         catch (Exception error)
         {
+            table.ForgetUnsaid();
             var (kind, message) = Failures.Tell(error);
             target.Fail(kind, message);
             return null;

@@ -124,6 +124,9 @@ public sealed class Runner : IAsyncDisposable
         }
     }
 
+    /// <summary>Completes when every request that was sent so far has ended in the process, cancelled ones too. Never faults.</summary>
+    public Task QuietAsync() => _link.QuietAsync();
+
     /// <summary>Ends the process without asking.</summary>
     public void Kill() => _link.Kill();
 

@@ -149,25 +149,50 @@ public sealed class RunnerPool : IAsyncDisposable
         else if (keep >= TimeSpan.Zero) WakeAfter(keep);
     }
 
-    /// <summary>Unloads a model (null: whatever is loaded) after its running answer. False: it was not loaded.</summary>
-    public async Task<bool> UnloadAsync(string? model, CancellationToken cancellationToken)
+    /// <summary>Unloads a model (null: whatever is loaded) after its running answers, or (<paramref name="now"/>) ends them and its load.</summary>
+    public async Task<Unloaded> UnloadAsync(string? model, bool now, CancellationToken cancellationToken)
     {
+        int ended;
         lock (_lock)
         {
-            if (!IsLoadedAs(model)) return false;
+            if (!IsLoadedAs(model)) return new Unloaded(false, 0);
+            ended = now ? _answering + (_loading is null ? 0 : 1) : 0;
         }
-        using var turn = await _turns.EnterAsync(first: true, mayShare: null, cancellationToken);
+        using var turn = await _turns.EnterAsync(first: true, mayShare: null, cancellationToken, revoke: now);
         lock (_lock)
         {
-            if (!IsLoadedAs(model)) return false;
+            if (!IsLoadedAs(model)) return new Unloaded(ended > 0, ended);
         }
         await UnloadCurrentAsync();
-        return true;
+        return new Unloaded(true, ended);
+    }
+
+    /// <summary>Why a request that names options of its own has this model loaded anew, for people; null: it does not.</summary>
+    public string? WhyAnew(ModelManifest manifest, LoadOptions? asked)
+    {
+        if (Current is not { } current || !current.IsOf(manifest)) return null;
+        var options = RequestDefaults.Apply(asked, manifest.Defaults, _options.Load);
+        if (current.Serves(manifest, options, asked)) return null;
+        var differences = string.Join("; ", LoadDifference.Of(current.Options, current.Report, options));
+        return $"{manifest.Name} is loaded with {differences}: it is loaded anew{(UnderWay is { } answers ? $" after {answers}" : "")}.";
+    }
+
+    /// <summary>The answers that are being given, for people; null: none.</summary>
+    public string? UnderWay
+    {
+        get
+        {
+            var (since, answers) = (_turns.LongestInside ?? TimeSpan.Zero, 0);
+            lock (_lock) answers = _answering;
+            var time = string.Create(CultureInfo.InvariantCulture, $"{since.TotalSeconds:0} s");
+            return answers switch { 0 => null, 1 => $"the answer under way (for {time})", _ => $"the {answers} answers under way (the first for {time})" };
+        }
     }
 
     public IReadOnlyList<LoadedModel> List()
     {
         var waiting = _turns.Waiting;
+        var inside = _turns.LongestInside;
         lock (_lock)
         {
             if (_loading is { } loading)
@@ -188,6 +213,8 @@ public sealed class RunnerPool : IAsyncDisposable
                     GpuReason = current.Report.GpuReason,
                     ReservedBytes = current.ReservedBytes,
                     Requests = _answering + waiting,
+                    Answering = _answering,
+                    AnsweringSince = _answering > 0 ? _time.GetUtcNow() - inside : null,
                     UnloadsAt = _idle is { } idle ? _time.GetUtcNow() + Left(idle) : null,
                     Answers = current.Answers,
                 },

@@ -45,8 +45,11 @@ public sealed class RunningModel : IAsyncDisposable
     /// <param name="options">What it would be loaded with.</param>
     /// <param name="asked">What the request names.</param>
     public bool Serves(ModelManifest manifest, LoadOptions options, LoadOptions? asked) =>
-        Manifest.Name == manifest.Name && Manifest.Files.Select(static file => file.Digest).SequenceEqual(manifest.Files.Select(static file => file.Digest))
-        && (asked is null || asked == new LoadOptions() || Options == options);
+        IsOf(manifest) && (asked is null || asked == new LoadOptions() || !LoadDifference.Of(Options, Report, options).Any());
+
+    /// <summary>However it was loaded.</summary>
+    public bool IsOf(ModelManifest manifest) =>
+        Manifest.Name == manifest.Name && Manifest.Files.Select(static file => file.Digest).SequenceEqual(manifest.Files.Select(static file => file.Digest));
 
     /// <summary>False: other bytes lie where its files were.</summary>
     public bool IsUnchanged => Identity == FileIdentity.Of(_files.WeightPaths);
@@ -69,6 +72,7 @@ public sealed class RunningModel : IAsyncDisposable
         using var patience = new CancellationTokenSource(ClosePatience);
         try
         {
+            await Runner.QuietAsync().WaitAsync(patience.Token); // what was broken off is saved before it ends
             if (!Runner.Gone.IsCompleted) await Runner.CloseSessionAsync(null, null, patience.Token);
         }
         catch (Exception error) when (error is StokerException or OperationCanceledException)

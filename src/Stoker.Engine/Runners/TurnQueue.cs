@@ -11,7 +11,7 @@ public sealed class TurnQueue(int capacity, TimeProvider time)
 {
     private readonly Lock _lock = new();
     private readonly LinkedList<Waiter> _waiting = [];
-    private int _inside;
+    private readonly List<Turn> _inside = [];
     private bool _alone;
     private double _usualSeconds = 5;
 
@@ -24,24 +24,38 @@ public sealed class TurnQueue(int capacity, TimeProvider time)
         }
     }
 
+    /// <summary>How long the one that is inside for longest has been; null: nobody is.</summary>
+    public TimeSpan? LongestInside
+    {
+        get
+        {
+            lock (_lock) return _inside.Count == 0 ? null : _inside.Max(turn => time.GetElapsedTime(turn.Since));
+        }
+    }
+
     /// <summary>Waits for the turn.</summary>
     /// <param name="first">True: before all others, and whatever the number that waits (housekeeping).</param>
     /// <param name="mayShare">
     /// Whether it could come in beside so many others, asked whenever that may have changed; null: it must be alone. It must not call
     /// this queue. What it said may be over when the turn comes: look again.
     /// </param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <param name="revoke">True: those that are inside are told to leave (<see cref="Turn.Revoked"/>).</param>
     /// <exception cref="StokerException">Busy: as many wait as may; RetryAfter is about one answer's time.</exception>
-    public async Task<Turn> EnterAsync(bool first, Func<int, bool>? mayShare, CancellationToken cancellationToken)
+    public async Task<Turn> EnterAsync(bool first, Func<int, bool>? mayShare, CancellationToken cancellationToken, bool revoke = false)
     {
         cancellationToken.ThrowIfCancellationRequested();
         LinkedListNode<Waiter> place;
+        Turn[] inside;
         lock (_lock)
         {
+            inside = revoke ? [.. _inside] : [];
             if (_waiting.Count == 0 && TryAdmit(mayShare) is { } turn) return turn;
             if (!first && _waiting.Count >= capacity) throw Busy();
             var waiter = new Waiter(mayShare);
             place = first ? _waiting.AddFirst(waiter) : _waiting.AddLast(waiter);
         }
+        foreach (var turn in inside) await turn.RevokeAsync();
         await using var left = cancellationToken.Register(() => Leave(place, cancellationToken));
         return await place.Value.Turn.Task;
     }
@@ -49,16 +63,17 @@ public sealed class TurnQueue(int capacity, TimeProvider time)
     /// <summary>The turn, alone, if nobody has one, else null.</summary>
     public Turn? TryEnter()
     {
-        lock (_lock) return _inside == 0 ? TryAdmit(mayShare: null) : null;
+        lock (_lock) return _inside.Count == 0 ? TryAdmit(mayShare: null) : null;
     }
 
     // Call with the lock.
     private Turn? TryAdmit(Func<int, bool>? mayShare)
     {
-        if (_inside == 0) _alone = true;
-        else if (_alone || mayShare?.Invoke(_inside) != true) return null;
-        _inside++;
-        return new Turn(this, time.GetTimestamp());
+        if (_inside.Count == 0) _alone = true;
+        else if (_alone || mayShare?.Invoke(_inside.Count) != true) return null;
+        var turn = new Turn(this, time.GetTimestamp());
+        _inside.Add(turn);
+        return turn;
     }
 
     // Call with the lock. Strictly in order: one that must be alone holds up those behind it, or it would wait for ever.
@@ -95,17 +110,17 @@ public sealed class TurnQueue(int capacity, TimeProvider time)
     {
         lock (_lock)
         {
-            if (_inside > 1 || _waiting.Count > 0) return false;
+            if (_inside.Count > 1 || _waiting.Count > 0) return false;
             return _alone = true;
         }
     }
 
-    private void Release(long since)
+    private void Release(Turn turn)
     {
         lock (_lock)
         {
-            _usualSeconds += (time.GetElapsedTime(since).TotalSeconds - _usualSeconds) / 8;
-            _inside--;
+            _usualSeconds += (time.GetElapsedTime(turn.Since).TotalSeconds - _usualSeconds) / 8;
+            _inside.Remove(turn);
             _alone = false;
             AdmitWaiting();
         }
@@ -127,14 +142,20 @@ public sealed class TurnQueue(int capacity, TimeProvider time)
     public sealed class Turn : IDisposable
     {
         private readonly TurnQueue _queue;
-        private readonly long _since;
+        private readonly CancellationTokenSource _revoked = new();
         private int _disposed;
 
         internal Turn(TurnQueue queue, long since)
         {
             _queue = queue;
-            _since = since;
+            Since = since;
+            Revoked = _revoked.Token;
         }
+
+        internal long Since { get; }
+
+        /// <summary>Set when its holder is to leave at once.</summary>
+        public CancellationToken Revoked { get; }
 
         /// <summary>True: nobody else has a turn, and nobody gets one before this is shared or over.</summary>
         public bool IsAlone
@@ -153,7 +174,21 @@ public sealed class TurnQueue(int capacity, TimeProvider time)
 
         public void Dispose()
         {
-            if (Interlocked.Exchange(ref _disposed, 1) == 0) _queue.Release(_since);
+            if (Interlocked.Exchange(ref _disposed, 1) != 0) return;
+            _queue.Release(this);
+            _revoked.Dispose();
+        }
+
+        internal async Task RevokeAsync()
+        {
+            try
+            {
+                await _revoked.CancelAsync();
+            }
+            catch (ObjectDisposedException)
+            {
+                // it has left just now
+            }
         }
     }
 }

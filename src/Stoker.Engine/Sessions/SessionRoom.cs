@@ -12,6 +12,9 @@ internal interface IKvRoom
 
     /// <summary>The disk is full: gives up something of the prompt cache. False: there is nothing left to give.</summary>
     bool TryFree(long bytes);
+
+    /// <summary>What the prompt cache takes: no more than that can be given up.</summary>
+    long CachedBytes { get; }
 }
 
 /// <summary>The quota of all sessions: those of the prompt cache go, the longest unused first; named ones never do.</summary>
@@ -22,7 +25,8 @@ internal sealed class SessionRoom(SessionStore store) : IKvRoom
         if (store.Options.QuotaBytes is not { } quota) return;
         var used = UsedBytes();
         if (used + bytes <= quota) return;
-        Evict(used + bytes - quota);
+        // What cannot fit is no reason to give anything up.
+        if (used + bytes - CachedBytes <= quota) Evict(used + bytes - quota);
         used = UsedBytes();
         if (used + bytes <= quota) return;
         throw new StokerException(
@@ -31,6 +35,8 @@ internal sealed class SessionRoom(SessionStore store) : IKvRoom
     }
 
     public bool TryFree(long bytes) => Evict(bytes);
+
+    public long CachedBytes => UsedBytes(store.CacheFolders());
 
     /// <summary>Disk blocks of all sessions, in bytes; what several share counts once.</summary>
     internal long UsedBytes() => UsedBytes(store.Folders().Concat(store.CacheFolders()));

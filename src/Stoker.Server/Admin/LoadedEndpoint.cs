@@ -14,8 +14,8 @@ public sealed class LoadedEndpoint(IInferenceEngine engine)
         routes.Add("POST", AdminRoutes.Unload, Exposure.Socket, async call =>
         {
             var request = await RequestBody.ReadAsync(call, AdminJson.Default.UnloadRequest);
-            var unloaded = await engine.UnloadAsync(request.Model, call.Aborted);
-            await JsonResponse.WriteAsync(call.Http, new UnloadReport(unloaded), AdminJson.Default.UnloadReport);
+            var unloaded = await engine.UnloadAsync(request.Model, request.Now, call.Aborted);
+            await JsonResponse.WriteAsync(call.Http, new UnloadReport(unloaded.WasLoaded, unloaded.Ended), AdminJson.Default.UnloadReport);
         });
     }
 }

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Stoker.Engine.Protocol;
+using Stoker.Engine.Sessions;
 using Stoker.Server.Http;
 using Stoker.Server.OpenAi.Contracts;
 
@@ -79,7 +80,7 @@ internal static class SharedFields
         return new StokerExtension
         {
             Progress = stoker.Flag("progress"),
-            ContextTokens = (int?)stoker.Integer("context_tokens", 16, 16 << 20),
+            ContextTokens = (int?)stoker.Integer("context_tokens", 16, KvLayout.MaxCells),
             Threads = (int?)stoker.Integer("threads", 1, 1024),
             Parallel = (int?)stoker.Integer("parallel", 1, 64),
             Kv = stoker.Text("kv", 16),

@@ -28,6 +28,21 @@ public static class BlobExport
     private const int CopyBytes = 1 << 20;
     private const UnixFileMode Writable = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
 
+    /// <summary>Where a path leads: symbolic links are followed, also to where nothing is yet.</summary>
+    /// <exception cref="StokerException">InvalidInput: in a circle.</exception>
+    public static string Follow(string path)
+    {
+        if (new FileInfo(path).LinkTarget is null) return path;
+        try
+        {
+            return File.ResolveLinkTarget(path, returnFinalTarget: true)!.FullName;
+        }
+        catch (IOException circle)
+        {
+            throw new StokerException(ErrorKind.InvalidInput, $"{Printable.Short(path, 300)} is a symbolic link that leads nowhere: {circle.Message}", circle);
+        }
+    }
+
     /// <summary>Refuses a place where nothing can be put, before anything is fetched for it.</summary>
     /// <exception cref="StokerException">InvalidInput.</exception>
     public static void CheckTarget(string path)

@@ -102,6 +102,16 @@ public sealed class BlobStore : IDisposable
     /// <summary>Like <see cref="OpenPartial"/> for content whose digest is not known before it is here.</summary>
     public PartialFile OpenNamelessPartial() => PartialFile.Open(Path.Combine(_partial, $"new-{Guid.NewGuid():N}.part"), fresh: true);
 
+    /// <summary>Where a path that somebody names leads, symbolic links followed.</summary>
+    /// <exception cref="StokerException">InvalidInput: into the store, whose files are what their names say.</exception>
+    public string PlaceOutside(string path)
+    {
+        var target = BlobExport.Follow(Path.GetFullPath(path));
+        return new[] { _root, _partial }.Any(area => target.StartsWith(area + '/', StringComparison.Ordinal))
+            ? throw new StokerException(ErrorKind.InvalidInput, $"{Printable.Short(path, 300)} leads into Stoker's own store ({Printable.Short(target, 300)}): name another place.")
+            : target;
+    }
+
     /// <summary>Free bytes where blobs are kept.</summary>
     public long FreeBytes()
     {

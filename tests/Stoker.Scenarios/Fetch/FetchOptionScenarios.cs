@@ -97,9 +97,30 @@ public sealed class FetchOptionScenarios
         var ended = (await home.StokerAsync([.. lab.Fetch(place), "--json"])).Expect(0);
         using var result = JsonDocument.Parse(ended.Out);
         Assert.Equal(place, result.RootElement.GetProperty("path").GetString());
-        Assert.Equal(1000, result.RootElement.GetProperty("size_bytes").GetInt64());
+        Assert.Equal(1000, result.RootElement.GetProperty("sizeBytes").GetInt64());
         Assert.Equal("sha256:" + lab.Sha256, result.RootElement.GetProperty("digest").GetString());
-        Assert.True(result.RootElement.GetProperty("elapsed_ms").GetDouble() > 0);
+        Assert.True(result.RootElement.GetProperty("elapsedMs").GetDouble() > 0);
+    }
+
+    [Fact]
+    public async Task OutThatIsALink_IsFollowedAndStays_ButNotIntoTheStore()
+    {
+        await using var lab = await FetchLab.StartAsync(1000);
+        await using var home = new StokerHome();
+        var (link, target) = (PlaceIn(home, "link"), PlaceIn(home, "target"));
+        File.CreateSymbolicLink(link, target); // to nothing yet
+        (await home.StokerAsync([.. lab.Fetch(link)])).Expect(0);
+        Assert.Equal(target, new FileInfo(link).LinkTarget);
+        lab.AssertComplete(home.Folder, target);
+
+        var blob = Directory.GetFiles(Path.Combine(home.Folder, "blobs", "sha256"), "*", SearchOption.AllDirectories).Single();
+        var into = PlaceIn(home, "into");
+        File.CreateSymbolicLink(into, blob);
+        Assert.Contains("Stoker's own store", (await home.StokerAsync([.. lab.Fetch(into)])).Expect(2).Error, StringComparison.Ordinal);
+        FetchLab.AssertBlobsAreSound(home.Folder);
+        var circle = PlaceIn(home, "circle");
+        File.CreateSymbolicLink(circle, circle);
+        Assert.Contains("leads nowhere", (await home.StokerAsync([.. lab.Fetch(circle)])).Expect(2).Error, StringComparison.Ordinal);
     }
 
     [Fact] // X13: a file of one's own

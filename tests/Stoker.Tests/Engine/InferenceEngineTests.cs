@@ -86,7 +86,7 @@ public sealed class InferenceEngineTests : IAsyncDisposable
         File.Move(path + ".new", path, overwrite: true);
         await AnswerAsync("mine");
         Assert.NotEqual(first, Pid());
-        await _engine.UnloadAsync(null, _cancellation);
+        await _engine.UnloadAsync(null, now: false, _cancellation);
         File.Delete(path);
     }
 
@@ -168,14 +168,71 @@ public sealed class InferenceEngineTests : IAsyncDisposable
     {
         var running = await StartedAsync("a");
         var next = AnswerAsync("b");
-        var unload = _engine.UnloadAsync("a", _cancellation);
+        var unload = _engine.UnloadAsync("a", now: false, _cancellation);
         Assert.False(unload.IsCompleted);
         await running.DisposeAsync();
-        Assert.True(await unload);
+        Assert.Equal(new Unloaded(true, 0), await unload);
         await next;
-        Assert.False(await _engine.UnloadAsync("a", _cancellation));
-        Assert.True(await _engine.UnloadAsync(null, _cancellation));
+        Assert.False((await _engine.UnloadAsync("a", now: false, _cancellation)).WasLoaded);
+        Assert.True((await _engine.UnloadAsync(null, now: false, _cancellation)).WasLoaded);
         Assert.Empty(_engine.ListLoaded());
+    }
+
+    [Fact]
+    public async Task UnloadNow_EndsRunningAnswersWithAKindOfTheirOwn_AndTheNextGoOn()
+    {
+        var (one, two) = (await StartedAsync("a"), await StartedAsync("a"));
+        var loaded = Assert.Single(_engine.ListLoaded());
+        Assert.Equal((2, _time.GetUtcNow()), (loaded.Answering, loaded.AnsweringSince));
+        var next = AnswerAsync("b");
+        var unload = _engine.UnloadAsync("a", now: true, _cancellation);
+        foreach (var answer in new[] { one, two })
+        {
+            var error = await Assert.ThrowsAsync<StokerException>(() => LastAsync(answer));
+            Assert.Equal(ErrorKind.Cancelled, error.Kind);
+            Assert.Contains("stop --now", error.Message, StringComparison.Ordinal);
+            await answer.DisposeAsync();
+        }
+        Assert.Equal(new Unloaded(true, 2), await unload);
+        await next;
+        Assert.Equal(new Unloaded(true, 0), await _engine.UnloadAsync(null, now: true, _cancellation));
+        Assert.Equal(new Unloaded(false, 0), await _engine.UnloadAsync(null, now: true, _cancellation));
+    }
+
+    [Fact]
+    public async Task UnloadNow_DuringALoad_EndsTheLoad()
+    {
+        Task<Unloaded>? unload = null;
+        var progress = new Recorder([], stage =>
+        {
+            if (stage is { Stage: Stage.Load, IsDone: false }) unload ??= _engine.UnloadAsync("a", now: true, _cancellation);
+        });
+        Assert.Equal(ErrorKind.Cancelled, (await Assert.ThrowsAsync<StokerException>(() => AnswerAsync("a", progress: progress))).Kind);
+        Assert.Equal(new Unloaded(true, 1), await unload!);
+        Assert.Empty(_engine.ListLoaded());
+        Assert.Empty(_ledger.Leases);
+        await AnswerAsync("a");
+    }
+
+    [Fact]
+    public async Task OtherOptions_AreToldWithTheAnswersThatAreWaitedFor_SameOnesAreNot()
+    {
+        var running = await StartedAsync("a");
+        var stages = new List<StageProgress>();
+        var reloading = AnswerAsync("a", load: new LoadOptions { ContextTokens = 1024 }, progress: new Recorder(stages));
+        Assert.False(reloading.IsCompleted);
+        var told = Assert.Single(stages);
+        Assert.Equal("a is loaded with --ctx 512, not 1024: it is loaded anew after the answer under way (for 0 s).", told.Warning);
+        Assert.Equal((Stage.Wait, false, "for the answer under way (for 0 s)"), (told.Stage, told.IsDone, told.Note));
+        Assert.True(await running.MoveNextAsync()); // it is not broken off
+        await running.DisposeAsync();
+        await reloading;
+        var pid = Pid();
+        stages.Clear();
+        await AnswerAsync("a", load: new LoadOptions { ContextTokens = 1024 }, progress: new Recorder(stages));
+        await AnswerAsync("a", progress: new Recorder(stages));
+        Assert.Equal(pid, Pid());
+        Assert.DoesNotContain(stages, static stage => stage.Stage == Stage.Wait || stage.Warning is not null);
     }
 
     [Fact]
@@ -349,13 +406,15 @@ public sealed class InferenceEngineTests : IAsyncDisposable
     {
         await using var answer = await StartedAsync("a");
         OwnProcess.Signal(Pid(), UnixSignal.Kill);
-        return await Assert.ThrowsAsync<StokerException>(async () =>
+        return await Assert.ThrowsAsync<StokerException>(() => LastAsync(answer));
+    }
+
+    private static async Task LastAsync(IAsyncEnumerator<GenerationEvent> answer)
+    {
+        while (await answer.MoveNextAsync())
         {
-            while (await answer.MoveNextAsync())
-            {
-                // until it breaks off
-            }
-        });
+            // until it breaks off
+        }
     }
 
     private static async Task GoneAsync(int pid)

@@ -61,6 +61,22 @@ public sealed class ModelLoaderTests : IAsyncDisposable
         Assert.Equal(expected, ModelLoader.WarningOf(new LoadOptions { KvWindowTokens = window }, report));
     }
 
+    [Theory]
+    [InlineData(32768, 32768, null, null)]
+    [InlineData(1000, 0, null, null)]
+    [InlineData(40000, 32768, null, "40000 tokens is larger than the 32768 .*--ctx 32768")]
+    [InlineData(8192, 32768, "no GPU", "^no GPU$")]
+    [InlineData(40000, 32768, "no GPU", "^no GPU; .*40000")]
+    public void Warning_ContextBeyondTheTrainedOne_IsSaid(int context, int trained, string? gpu, string? told)
+    {
+        var warning = ModelLoader.WarningOf(new LoadOptions(), new LoadedReport
+        {
+            Description = "", ContextTokens = context, TrainedContextTokens = trained, Threads = 1, VocabularySize = 1, HasChatTemplate = true, LoadMs = 1, GpuReason = gpu,
+        });
+        if (told is null) Assert.Null(warning);
+        else Assert.Matches(told, warning);
+    }
+
     private void Install(string folder, ModelSourceKind kind)
     {
         var path = Path.Combine(Directory.CreateDirectory(_folder.File(folder)).FullName, "m.gguf");

@@ -104,10 +104,10 @@ internal sealed class FakeEngine : IInferenceEngine
 
     public IReadOnlyList<LoadedModel> ListLoaded() => Loaded;
 
-    public Task<bool> UnloadAsync(string? model, CancellationToken cancellationToken)
+    public Task<Unloaded> UnloadAsync(string? model, bool now, CancellationToken cancellationToken)
     {
-        Unloaded = model ?? "*";
-        return Task.FromResult(model is null or "tiny");
+        Unloaded = (model ?? "*") + (now ? " now" : "");
+        return Task.FromResult(new Unloaded(model is null or "tiny", now ? 1 : 0));
     }
 
     private static ModelManifest Manifest(string name) => new()

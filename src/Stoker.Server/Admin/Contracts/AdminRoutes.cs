@@ -50,7 +50,7 @@ public static class AdminRoutes
     /// <summary>GET → <see cref="LoadedList"/>.</summary>
     public const string Loaded = "/admin/ps";
 
-    /// <summary>POST <see cref="UnloadRequest"/> → <see cref="UnloadReport"/>, after the running answer.</summary>
+    /// <summary>POST <see cref="UnloadRequest"/> → <see cref="UnloadReport"/>, after the running answers, or (<c>now</c>) ending them.</summary>
     public const string Unload = "/admin/unload";
 
     /// <summary>GET (<c>?all=1</c>: those without a name too) → <see cref="SessionList"/>. DELETE <c>?name=</c> → <see cref="SessionRemoved"/>. A name may be an id.</summary>

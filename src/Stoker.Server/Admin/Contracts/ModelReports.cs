@@ -98,7 +98,9 @@ public sealed record CollectReport(bool DryRun, IReadOnlyList<CollectedItem> Ite
 public sealed record LoadedList(IReadOnlyList<LoadedModel> Models);
 
 /// <param name="Model">Null: all.</param>
-public sealed record UnloadRequest(string? Model);
+/// <param name="Now">Running answers are ended instead of waited for.</param>
+public sealed record UnloadRequest(string? Model, bool Now = false);
 
 /// <param name="Unloaded">False when it was not loaded.</param>
-public sealed record UnloadReport(bool Unloaded);
+/// <param name="Ended">Answers, or the load, that were ended for it.</param>
+public sealed record UnloadReport(bool Unloaded, int Ended);

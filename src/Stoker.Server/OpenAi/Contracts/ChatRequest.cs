@@ -49,7 +49,7 @@ public sealed record StokerExtension
 {
     /// <summary>
     /// True, with <c>stream</c>: the stream also carries <c>event: progress</c>, whose data is a <c>StageProgress</c> (as management writes
-    /// it) for each stage up to the first token: Verify, MakeRoom, Load, Prefill, FirstToken.
+    /// it) for each stage up to the first token: Wait, Verify, MakeRoom, Load, Prefill, FirstToken.
     /// </summary>
     public bool Progress { get; init; }
 

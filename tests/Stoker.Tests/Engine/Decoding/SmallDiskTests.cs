@@ -56,6 +56,42 @@ public sealed class SmallDiskTests
         Assert.Null(rig.Say("There is room again.", tokens: 100).Failure);
     }
 
+    [Fact]
+    public async Task PromptThatCannotFit_IsRefusedBeforeItIsComputed_AndNothingIsGivenUpForIt()
+    {
+        using var disk = Mount(8);
+        using var rig = new LoopRig("tiny", Path.Combine(disk.Path, "sessions"), contextTokens: 8192);
+        rig.Say("A conversation that is kept.", tokens: 200);
+        await rig.SettleAsync();
+        var refused = rig.Begin(Numbers(0, 1200));
+        rig.Step();
+        Assert.Equal(ErrorKind.OutOfSpace, refused.Failure?.Kind);
+        Assert.Matches(@"needs \d+(\.\d)? MiB more, and .* has \d+(\.\d)? MiB", refused.Failure!.Value.Message);
+        Assert.Empty(rig.Store.List());
+        Assert.Single(rig.Table.Kept); // what there was
+        Assert.Null(rig.Say("A conversation that is kept.", tokens: 20).Failure);
+    }
+
+    [Fact]
+    public async Task PromptThatFitsWithoutThePromptCache_IsAnswered_AndOneThatSharesNeedsNoMore()
+    {
+        using var disk = Mount(8);
+        using var rig = new LoopRig("tiny", Path.Combine(disk.Path, "sessions"), contextTokens: 8192);
+        rig.Say(new GenerationRequest { Text = string.Join(' ', Enumerable.Range(2000, 450)) });
+        rig.Say("Another one.", tokens: 200);
+        await rig.SettleAsync();
+        // 3 KiB a token, five tokens a number or so: this does not fit beside the first.
+        var first = rig.Say(Numbers(0, 450));
+        Assert.Null(first.Failure);
+        Assert.InRange(first.Usage!.PromptTokens, 1500, 2200);
+        await rig.SettleAsync();
+        var second = rig.Say(Numbers(0, 450) with { Session = "t" });
+        Assert.Null(second.Failure);
+        Assert.InRange(second.Usage!.CachedTokens, 1500, 2200);
+    }
+
+    private static GenerationRequest Numbers(int from, int count) => First with { Messages = [new ChatMessage("user", string.Join(' ', Enumerable.Range(from, count)))] };
+
     private static string Fill(TinyDisk disk)
     {
         var path = Path.Combine(disk.Path, "filler");

@@ -28,6 +28,32 @@ public sealed class TurnQueueTests
     }
 
     [Fact]
+    public async Task Enter_ThatRevokes_TellsThoseInside_AndComesNext()
+    {
+        var queue = new TurnQueue(10, _time);
+        var cancellation = TestContext.Current.CancellationToken;
+        var first = await queue.EnterAsync(false, static _ => true, cancellation);
+        first.Share();
+        _time.Advance(TimeSpan.FromSeconds(3));
+        var second = await queue.EnterAsync(false, static _ => true, cancellation);
+        Assert.Equal(TimeSpan.FromSeconds(3), queue.LongestInside);
+        var behind = queue.EnterAsync(false, null, cancellation);
+        var entering = queue.EnterAsync(first: true, null, cancellation, revoke: true);
+        var late = queue.EnterAsync(false, static _ => true, cancellation);
+        Assert.True(first.Revoked.IsCancellationRequested && second.Revoked.IsCancellationRequested);
+        first.Dispose();
+        Assert.False(entering.IsCompleted);
+        second.Dispose();
+        var revoker = await entering;
+        Assert.False(revoker.Revoked.IsCancellationRequested);
+        Assert.False(behind.IsCompleted || late.IsCompleted);
+        revoker.Dispose();
+        using (var next = await behind) Assert.False(next.Revoked.IsCancellationRequested);
+        using (var last = await late) Assert.False(last.Revoked.IsCancellationRequested);
+        Assert.Null(queue.LongestInside);
+    }
+
+    [Fact]
     public async Task Enter_64Wait_The65thIsRefused()
     {
         var queue = new TurnQueue(64, _time);

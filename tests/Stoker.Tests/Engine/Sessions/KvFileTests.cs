@@ -84,6 +84,8 @@ public sealed class KvFileTests
     {
         public string Path => path;
 
+        public long CachedBytes => File.Exists(path) ? new FileInfo(path).Length : 0;
+
         public void Claim(long bytes)
         {
         }

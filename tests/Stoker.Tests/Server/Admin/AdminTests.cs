@@ -200,6 +200,8 @@ public sealed class AdminTests : IAsyncLifetime
         Assert.Equal("tiny", _harness.Engine.Unloaded);
         await _harness.Unix.PostAsync(AdminRoutes.Unload, FrontHarness.Json("{}"));
         Assert.Equal("*", _harness.Engine.Unloaded);
+        var ended = await (await _harness.Unix.PostAsync(AdminRoutes.Unload, FrontHarness.Json("{\"model\":\"tiny\",\"now\":true}"))).JsonAsync();
+        Assert.Equal(("tiny now", 1), (_harness.Engine.Unloaded, ended.GetProperty("ended").GetInt32()));
     }
 
     [Fact]
