@@ -26,6 +26,12 @@ public static class CommandRoot
             context.Console.Note($"stoker: {problem.Message}");
             return ExitCodes.Of(ErrorKind.Io);
         }
+        catch (Exception defect)
+        {
+            // A root: told as what it is, with what mends it.
+            context.Console.Note($"stoker: a defect of Stoker; please report this.\n{defect}");
+            return ExitCodes.Of(ErrorKind.Internal);
+        }
     }
 
     /// <summary>The error on standard error, and its exit code.</summary>

@@ -20,7 +20,7 @@ public static class JobCommands
 
     private static Command Create(CliContext context, GlobalOptions global, string verb, string description, string doing, Func<DaemonClient, string, CancellationToken, Task<JobSnapshot>> ask)
     {
-        var ids = new Argument<string[]>("jobs") { Description = "Ids that `stoker jobs` shows.", HelpName = "JOB", Arity = ArgumentArity.OneOrMore };
+        var ids = new Argument<string[]>("jobs") { Description = "Ids that `stoker jobs` shows.", HelpName = "JOB", Arity = ArgumentArity.OneOrMore }.NotEmpty();
         var command = new Command(verb, description) { ids };
         command.SetAction((parsed, _) => CommandRoot.RunAsync(context, async interrupts =>
         {

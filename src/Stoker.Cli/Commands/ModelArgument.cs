@@ -9,16 +9,16 @@ public static class ModelArgument
 {
     private static readonly TimeSpan CompletionPatience = TimeSpan.FromMilliseconds(500);
 
-    public static Argument<string> One(GlobalOptions global, string description) => Complete(new Argument<string>("model") { Description = description, HelpName = "MODEL" }, global);
+    public static Argument<string> One(GlobalOptions global, string description) => Complete(new Argument<string>("model") { Description = description, HelpName = "MODEL" }.NotEmpty(), global);
 
     public static Argument<string?> Optional(GlobalOptions global, string description) =>
-        Complete(new Argument<string?>("model") { Description = description, HelpName = "MODEL", Arity = ArgumentArity.ZeroOrOne }, global);
+        Complete(new Argument<string?>("model") { Description = description, HelpName = "MODEL", Arity = ArgumentArity.ZeroOrOne }.NotEmpty(), global);
 
     public static Argument<string[]> Several(GlobalOptions global, string description) =>
-        Complete(new Argument<string[]>("models") { Description = description, HelpName = "MODEL", Arity = ArgumentArity.OneOrMore }, global);
+        Complete(new Argument<string[]>("models") { Description = description, HelpName = "MODEL", Arity = ArgumentArity.OneOrMore }.NotEmpty(), global);
 
     public static Argument<string[]> AnyNumber(GlobalOptions global, string description) =>
-        Complete(new Argument<string[]>("models") { Description = description, HelpName = "MODEL", Arity = ArgumentArity.ZeroOrMore }, global);
+        Complete(new Argument<string[]>("models") { Description = description, HelpName = "MODEL", Arity = ArgumentArity.ZeroOrMore }.NotEmpty(), global);
 
     /// <summary>
     /// A path becomes absolute, because the daemon has another working folder; anything else stays as typed. Paths are what the

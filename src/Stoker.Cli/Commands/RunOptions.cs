@@ -1,6 +1,8 @@
 using System.CommandLine;
+using System.Globalization;
 using Stoker.Core.Errors;
 using Stoker.Core.Settings;
+using Stoker.Engine.Decoding;
 using Stoker.Engine.Sessions;
 using Stoker.Server.OpenAi.Contracts;
 
@@ -72,14 +74,14 @@ public sealed class RunFlags
             Messages = [],
             Stream = true,
             StreamOptions = new StreamOptions(IncludeUsage: true),
-            Temperature = parsed.GetValue(_temperature),
-            TopK = parsed.GetValue(_topK),
-            TopP = parsed.GetValue(_topP),
-            MinP = parsed.GetValue(_minP),
-            RepeatPenalty = parsed.GetValue(_repeatPenalty),
+            Temperature = Checked(_temperature, parsed, 0, 5),
+            TopK = LoadFlags.Checked(_topK, parsed, 0, 1_000_000),
+            TopP = Checked(_topP, parsed, 0, 1, aboveLeast: true),
+            MinP = Checked(_minP, parsed, 0, 1),
+            RepeatPenalty = Checked(_repeatPenalty, parsed, 0, 10, aboveLeast: true),
             Seed = parsed.GetValue(_seed),
             MaxCompletionTokens = LoadFlags.Checked(_maxTokens, parsed, 1, int.MaxValue),
-            Stop = parsed.GetValue(_stop) is { Length: > 0 } stop ? stop : null,
+            Stop = StopsOf(parsed.GetValue(_stop)!),
             Grammar = ReadGrammar(parsed.GetValue(_grammar)),
             ChatTemplate = parsed.GetValue(_chatTemplate),
             Session = SessionOf(parsed),
@@ -102,6 +104,21 @@ public sealed class RunFlags
         { } name when SessionName.IsId(name) || SessionName.WhyNot(name) is null => name,
         { } name => throw new StokerException(ErrorKind.InvalidInput, $"--session: '{Printable.Short(name)}' is no session name: {SessionName.WhyNot(name)}. {SessionName.Rule}"),
     };
+
+    // What the API would refuse is refused before anything is fetched, in the words that were typed.
+    private static float? Checked(Option<float?> option, ParseResult parsed, float least, float most, bool aboveLeast = false) => parsed.GetValue(option) switch
+    {
+        null => null,
+        { } value when value <= most && (value > least || (value == least && !aboveLeast)) => value,
+        { } value => throw new StokerException(ErrorKind.InvalidInput, string.Create(CultureInfo.InvariantCulture, $"{option.Name} takes {(aboveLeast ? "more than " : "")}{least} to {most}, not {value}.")),
+    };
+
+    private static string[]? StopsOf(string[] stops)
+    {
+        if (stops.Length > GenerationChecks.MaxStops || Array.Exists(stops, static stop => stop.Length is 0 or > GenerationChecks.MaxStopLength))
+            throw new StokerException(ErrorKind.InvalidInput, $"--stop takes up to {GenerationChecks.MaxStops} texts of 1 to {GenerationChecks.MaxStopLength} characters.");
+        return stops.Length > 0 ? stops : null;
+    }
 
     private static double? ParseKeepAlive(string? text)
     {

@@ -24,7 +24,7 @@ public static class SessionCommands
         return command;
     }
 
-    internal static Argument<string> One(string description = "Name or id of a session.") => new("session") { Description = description, HelpName = "SESSION" };
+    internal static Argument<string> One(string description = "Name or id of a session.") => new Argument<string>("session") { Description = description, HelpName = "SESSION" }.NotEmpty();
 
     internal static void WriteMade(CliContext context, bool json, string what, SessionSummary made)
     {
@@ -68,7 +68,7 @@ public static class SessionCommands
 
     private static Command Remove(CliContext context, GlobalOptions global)
     {
-        var sessions = new Argument<string[]>("sessions") { Description = "Names or ids.", HelpName = "SESSION", Arity = ArgumentArity.OneOrMore };
+        var sessions = new Argument<string[]>("sessions") { Description = "Names or ids.", HelpName = "SESSION", Arity = ArgumentArity.OneOrMore }.NotEmpty();
         var command = new Command("rm", "Remove sessions. Forks keep what they share with them.") { sessions };
         command.SetAction((parsed, _) => CommandRoot.RunAsync(context, async interrupts =>
         {
@@ -110,7 +110,7 @@ public static class SessionCommands
 
     private static Command Verify(CliContext context, GlobalOptions global)
     {
-        var session = new Argument<string?>("session") { Description = "Name or id; none: every session.", HelpName = "SESSION", Arity = ArgumentArity.ZeroOrOne };
+        var session = new Argument<string?>("session") { Description = "Name or id; none: every session.", HelpName = "SESSION", Arity = ArgumentArity.ZeroOrOne }.NotEmpty();
         var json = ListCommands.JsonFlag();
         var command = new Command("verify", "Read every byte of kept conversations and compare it with its sum.") { session, json };
         command.SetAction((parsed, _) => CommandRoot.RunAsync(context, async interrupts =>

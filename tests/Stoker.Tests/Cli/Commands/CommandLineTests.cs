@@ -20,6 +20,15 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("run tiny --session ../x hi", "Take up to 64 letters")]
     [InlineData("config get apiKeys", "did you mean 'api_keys'? `stoker config show`")]
     [InlineData("config get zzzzzzzz", "'zzzzzzzz'. `stoker config show`")]
+    [InlineData("run  hi", "MODEL is empty.")]
+    [InlineData("stop ", "MODEL is empty.")]
+    [InlineData("sessions rm a ", "SESSION is empty.")]
+    [InlineData("pause ", "JOB is empty.")]
+    [InlineData("run tiny --temp nan hi", "--temp takes 0 to 5, not NaN.")]
+    [InlineData("run tiny --temp 5.5 hi", "--temp takes 0 to 5, not 5.5.")]
+    [InlineData("run tiny --top-p 0 hi", "--top-p takes more than 0 to 1, not 0.")]
+    [InlineData("run tiny --top-k -1 hi", "--top-k takes 0 to 1000000, not -1.")]
+    [InlineData("run tiny --ctx 2000000 hi", "--ctx takes 16 to 1048576, not 2000000.")]
     public async Task Nonsense_IsToldInWordsOfTheCommandLine(string line, string words)
     {
         Assert.Equal(2, await RunAsync(line.Split(' ')));
