@@ -23,6 +23,7 @@ public sealed record ModelTraits(string Architecture, RopeKind Rope, bool IsRecu
     {
         { HasLatentAttention: true } => $"{Architecture} has latent attention (MLA), whose cells Stoker does not keep in files yet",
         { Rope: RopeKind.Multi or RopeKind.Interleaved or RopeKind.Vision } => $"{Architecture} gives a token several positions (M-RoPE), which Stoker does not keep in files yet",
+        { Architecture: "llama4" } => "llama4 attends in chunks, which Stoker does not keep in files yet",
         { IsHybrid: true, WindowTokens: > 0 } => $"{Architecture} has recurrent layers and a sliding window, which Stoker does not keep in files together yet",
         { IsRecurrent: true, IsHybrid: false } => $"{Architecture} is recurrent: it has a state of fixed size and no cells",
         _ => null,

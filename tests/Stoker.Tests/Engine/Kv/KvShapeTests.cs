@@ -68,9 +68,10 @@ public sealed class KvShapeTests
     [InlineData(RopeKind.NeoX, false, false, 0, true, "MLA")]
     [InlineData(RopeKind.NeoX, true, false, 0, false, "recurrent")]
     [InlineData(RopeKind.NeoX, false, true, 512, false, "sliding window")]
-    public void WhyNotInFiles_NamesWhatIsNotCovered(RopeKind rope, bool recurrent, bool hybrid, int window, bool latent, string? word)
+    [InlineData(RopeKind.Normal, false, false, 8192, false, "in chunks", "llama4")]
+    public void WhyNotInFiles_NamesWhatIsNotCovered(RopeKind rope, bool recurrent, bool hybrid, int window, bool latent, string? word, string architecture = "arch")
     {
-        var reason = new ModelTraits("arch", rope, recurrent, hybrid, window, latent).WhyNotInFiles();
+        var reason = new ModelTraits(architecture, rope, recurrent, hybrid, window, latent).WhyNotInFiles();
         if (word is null) Assert.Null(reason);
         else Assert.Contains(word, reason, StringComparison.Ordinal);
     }
