@@ -36,7 +36,7 @@ internal static class FetchHitBench
             var output = await FetchSample.OutputAsync(
                 options.Program, ["fetch", "--home", Path.Combine(folder, "home"), "--url", lab.Url, "--out", Path.Combine(folder, $"f{number}"), "--json", .. digest], cancellationToken);
             using var json = JsonDocument.Parse(output);
-            return json.RootElement.GetProperty("elapsed_ms").GetDouble();
+            return json.RootElement.GetProperty("elapsedMs").GetDouble();
         }
     }
 }

@@ -123,7 +123,7 @@ public sealed class FetchProgramTests
             (await home.ShellAsync($"mount -o remount,size=64m '{small}'")).Expect(0);
             // X12: out lies on another file system, so it is a copy.
             var copied = (await home.StokerAsync([.. lab.Fetch(Path.Combine(Directory.CreateDirectory(Path.Combine(home.Folder, "o")).FullName, "f")), "--home", small, "--json"])).Expect(0);
-            Assert.Contains("\"way\":\"copy\"", copied.Out);
+            Assert.Contains("\"way\":\"Copy\"", copied.Out);
             lab.AssertComplete(small, Path.Combine(home.Folder, "o", "f"));
         }
         finally
