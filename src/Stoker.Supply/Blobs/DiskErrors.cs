@@ -34,7 +34,7 @@ public static class DiskErrors
 
     /// <summary>The disk has less than what is needed.</summary>
     public static StokerException NoRoom(string action, string folder, long neededBytes, long freeBytes) =>
-        new(ErrorKind.OutOfSpace, $"{action}: {neededBytes:N0} bytes are needed and {freeBytes:N0} are free under {folder}. Remove models (stoker rm) or set STOKER_HOME to a larger disk.");
+        new(ErrorKind.OutOfSpace, $"{action}: {neededBytes:N0} bytes are needed and {freeBytes:N0} are free under {folder}. Remove models (stoker rm) or conversations (stoker sessions rm), or set STOKER_HOME to a larger disk.");
 
     private static StokerException Full(string action, string path, long? neededBytes, string reason, Exception error)
     {
@@ -49,7 +49,7 @@ public static class DiskErrors
             // The first error is the one to tell.
         }
         var needed = neededBytes is { } bytes ? $"{bytes:N0} bytes are needed, " : "";
-        return new StokerException(ErrorKind.OutOfSpace, $"{action}: {reason}; {needed}{free} bytes are free under {path}. Remove models (stoker rm) or set STOKER_HOME to a larger disk.", error);
+        return new StokerException(ErrorKind.OutOfSpace, $"{action}: {reason}; {needed}{free} bytes are free under {path}. Remove models (stoker rm) or conversations (stoker sessions rm), or set STOKER_HOME to a larger disk.", error);
     }
 
     // .NET puts the error number of Linux into HResult.
