@@ -82,7 +82,7 @@ public sealed class FileSupply : IDisposable
     {
         if (name is null) return _manifests.List();
         return [_manifests.Find(name) ?? _manifests.Find(ModelReference.Parse(name, ReferencePlaces.Nowhere).Canonical)
-            ?? throw new StokerException(ErrorKind.NotFound, $"{Printable.Short(name)} is not installed: stoker list shows what is.")];
+            ?? throw new StokerException(ErrorKind.NotFound, $"{Printable.Short(name)} is no model that was pulled, and only those have sums to compare with; what ships with Stoker, and files used in place, have none. stoker list shows what is installed.")];
     }
 
     /// <summary>Reads every byte of one file of a model.</summary>

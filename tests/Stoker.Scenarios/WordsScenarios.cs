@@ -120,6 +120,8 @@ public sealed class WordsScenarios(ScenarioHub hub)
 
         (await home.StokerAsync("status")).Expect(9);
         (await home.StokerAsync("ps")).Expect(0);
+        // It is in the list, but has no sums to be verified with.
+        Assert.Contains("what ships with Stoker", (await home.StokerAsync("verify", "tiny")).Expect(3).Error, StringComparison.Ordinal);
         (await home.StokerAsync("jobs")).Expect(0);
         var ps = (await home.StokerAsync("ps", "--json")).Expect(0);
         (await home.StokerAsync("stop", "--all")).Expect(0);

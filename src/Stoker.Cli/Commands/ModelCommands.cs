@@ -62,7 +62,7 @@ public static class ModelCommands
         console.Out.WriteLine();
         var table = new Table("FILE", "ROLE", "SIZE", "DIGEST") { RightAligned = new HashSet<int> { 2 } };
         foreach (var file in report.Files)
-            table.Add(Printable.Short(file.Name), file.Role.ToString().ToLowerInvariant(), file.SizeBytes is { } size ? Units.Bytes(size) : "?", file.Digest ?? "unknown until verified");
+            table.Add(Printable.Short(file.Name), file.Role.ToString().ToLowerInvariant(), file.SizeBytes is { } size ? Units.Bytes(size) : "?", file.Digest ?? "none kept: used in place");
         table.Write(console);
     }
 
