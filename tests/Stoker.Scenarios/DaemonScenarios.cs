@@ -13,8 +13,9 @@ public sealed class DaemonScenarios(ScenarioHub hub)
     {
         await using var home = hub.NewHome();
 
-        var first = (await home.StokerAsync("ls")).Expect(0);
-        var second = (await home.StokerAsync("ls")).Expect(0);
+        // Not in words: how long ago something came changes meanwhile.
+        var first = (await home.StokerAsync("ls", "--json")).Expect(0);
+        var second = (await home.StokerAsync("ls", "--json")).Expect(0);
 
         Assert.Matches(@"^started stoker in the background \(pid \d+, log /.*/daemon\.log\)\n", first.Error);
         Assert.DoesNotContain("started", second.Error, StringComparison.Ordinal);
@@ -120,7 +121,7 @@ public sealed class DaemonScenarios(ScenarioHub hub)
         await home.EventuallyAsync(() => !IsServing(home), "the daemon waits on for a home that is owned");
         owner.Dispose();
 
-        var ended = (await list.EndAsync(TimeSpan.FromSeconds(20))).Expect(0);
+        var ended = (await list.EndAsync(StokerHome.Patience)).Expect(0);
         Assert.Contains("started stoker in the background", ended.Error, StringComparison.Ordinal);
         Assert.Single(home.Processes());
     }

@@ -117,6 +117,8 @@ public sealed class PullScenarios(ScenarioHub hub)
 
         (await home.StokerAsync("pause", id)).Expect(0);
         await home.EventuallyAsync(() => home.StokerAsync("jobs").GetAwaiter().GetResult().Out.Contains("paused", StringComparison.Ordinal), "the job was not paused");
+        // What follows within a moment is told as one.
+        await pull.WaitForAsync(static text => text.Contains("Paused", StringComparison.Ordinal), inError: false, StokerHome.Patience);
         (await home.StokerAsync("resume", id)).Expect(0);
         gate.Open();
         var lines = (await pull.EndAsync(StokerHome.Patience)).Expect(0).Out.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(static line => JsonDocument.Parse(line).RootElement).ToList();

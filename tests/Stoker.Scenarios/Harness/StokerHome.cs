@@ -111,7 +111,7 @@ public sealed class StokerHome : IAsyncDisposable
         var begun = TimeProvider.System.GetTimestamp();
         while (!condition())
         {
-            if (TimeProvider.System.GetElapsedTime(begun) > (patience ?? TimeSpan.FromSeconds(20))) Assert.Fail($"{otherwise}\n{Describe()}");
+            if (TimeProvider.System.GetElapsedTime(begun) > (patience ?? Patience)) Assert.Fail($"{otherwise}\n{Describe()}");
             await Task.Delay(20);
         }
     }
@@ -131,7 +131,7 @@ public sealed class StokerHome : IAsyncDisposable
         var begun = TimeProvider.System.GetTimestamp();
         while (Processes() is { Count: > 0 } left)
         {
-            if (TimeProvider.System.GetElapsedTime(begun) > TimeSpan.FromSeconds(10))
+            if (TimeProvider.System.GetElapsedTime(begun) > Patience)
             {
                 foreach (var (pid, _) in left) TrySignal(pid, UnixSignal.Kill);
                 Assert.Fail($"These did not end on SIGTERM: {string.Join("; ", left)}");
