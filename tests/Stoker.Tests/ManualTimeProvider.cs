@@ -31,14 +31,24 @@ internal sealed class ManualTimeProvider : TimeProvider
         {
             _now += by;
             due = _timers.FindAll(timer => timer.DueAt <= _now);
-            due.ForEach(timer => _timers.Remove(timer));
+            due.ForEach(timer => timer.Rearm());
         }
         due.ForEach(static timer => timer.Run());
     }
 
     private sealed class ManualTimer(ManualTimeProvider time, TimerCallback callback, object? state) : ITimer
     {
+        private TimeSpan _period;
+
         public DateTimeOffset DueAt { get; private set; }
+
+        public void Rearm()
+        {
+            time._timers.Remove(this);
+            if (_period <= TimeSpan.Zero) return;
+            DueAt = time._now + _period;
+            time._timers.Add(this);
+        }
 
         public bool Change(TimeSpan dueTime, TimeSpan period)
         {
@@ -47,6 +57,7 @@ internal sealed class ManualTimeProvider : TimeProvider
             lock (time._lock)
             {
                 time._timers.Remove(this);
+                _period = period;
                 if (dueTime == Timeout.InfiniteTimeSpan) return true;
                 DueAt = time._now + dueTime;
                 time._timers.Add(this);

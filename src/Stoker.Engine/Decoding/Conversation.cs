@@ -8,6 +8,7 @@ namespace Stoker.Engine.Decoding;
 internal sealed class Conversation(string scope)
 {
     private readonly List<KvState> _points = [];
+    private Action? _lastSave;
 
     /// <summary>Points of the past are kept for so many turns.</summary>
     private const int MostPoints = 4;
@@ -43,9 +44,11 @@ internal sealed class Conversation(string scope)
     public void SaveBeside(Action save) => Saving = Saving.ContinueWith(
         _ =>
         {
+            (_lastSave, SaveFailure) = (save, null);
             try
             {
                 save();
+                _lastSave = null;
             }
             catch (Exception error)
             {
@@ -53,6 +56,9 @@ internal sealed class Conversation(string scope)
             }
         },
         CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+
+    /// <summary>Tries again what failed last.</summary>
+    public void SaveAgain() => SaveBeside(_lastSave!);
 
     /// <summary>A timestamp of <see cref="IdlePages"/>: when its last answer ended.</summary>
     public long RestsSince { get; set; }
@@ -71,7 +77,7 @@ internal sealed class Conversation(string scope)
     {
         get
         {
-            if (Session is not { Name: not null } session) return false;
+            if (Session is not { Name: not null, BeganEmpty: true } session) return false;
             Settle();
             return session.Snapshot.Messages.Count == 0;
         }

@@ -19,8 +19,8 @@ internal sealed class EndedAnswers(SlotTable table)
     public void Add(Answer answer, Action? tell, bool isWhole, bool intact)
     {
         var ended = new Ended(answer, tell, isWhole, intact);
-        if (IsNamed(ended) && !answer.Conversation.Saving.IsCompleted) _ended.Add(ended);
-        else End(ended);
+        _ended.Add(ended);
+        if (!IsNamed(ended) || answer.Conversation.Saving.IsCompleted) End(ended);
     }
 
     /// <summary>Lets those go whose session is saved.</summary>
@@ -47,6 +47,7 @@ internal sealed class EndedAnswers(SlotTable table)
 
     private void End(Ended ended, bool isLost = false)
     {
+        if (IsNamed(ended) && ended.IsIntact && !isLost && table.TrySaveAgain(ended.Answer.Conversation)) return;
         _ended.Remove(ended);
         var failure = IsNamed(ended) ? ended.Answer.Conversation.SaveFailure : null;
         LetGo(ended.Answer.Conversation, ended.IsIntact && !isLost && failure is null);

@@ -97,7 +97,7 @@ internal sealed class SessionDesk(SessionStore store, SessionIdentity identity, 
     private void SavePrefix(Conversation conversation, OpenSession session)
     {
         if (conversation.Chain is null) return;
-        var snapshot = session.Snapshot with { Tokens = [.. conversation.Tokens], State = table.Kv.Capture(conversation.Slot!.Value).State, Points = conversation.SavedPoints, Answer = null };
+        var snapshot = session.Snapshot with { Tokens = [.. conversation.Tokens], State = table.Kv.Capture(conversation.Slot!.Value).State, Points = conversation.SavedPoints, Answer = session.Snapshot.Answer is { } answer ? answer with { Next = null } : null };
         conversation.SaveBeside(() => session.Save(snapshot));
     }
 
@@ -148,7 +148,7 @@ internal sealed class SessionDesk(SessionStore store, SessionIdentity identity, 
     }
 
     private Conversation? Find(string name, string scope) =>
-        table.Kept.FirstOrDefault(kept => kept.Scope == scope && kept.Session is { } open && (open.Name == name || open.Id == name));
+        table.Kept.FirstOrDefault(kept => kept.Scope == scope && kept.Session is { } open && open.Name == name);
 
     private static StokerException Busy(string name) => new(ErrorKind.Busy, $"Session {name} is answering just now: wait for its end, or stop it.") { RetryAfter = TimeSpan.FromSeconds(2) };
 }

@@ -116,7 +116,7 @@ internal sealed class SlotLoop(SlotModel model, SlotTable table, SessionDesk? de
             if (answer.Target.Cancelled.IsCancellationRequested) Fail(answer, ErrorKind.Cancelled, "Cancelled.");
             else if (answer.StalledSince != 0 && Stopwatch.GetElapsedTime(answer.StalledSince) > SlowReceiver)
                 Fail(answer, ErrorKind.Timeout, $"The answer was given up: its receiver took nothing for {SlowReceiver.TotalSeconds:0} s.");
-            else if (answer.Conversation is { Session.Name: not null, Saving.IsCompleted: true, SaveFailure: { } failure })
+            else if (answer.Conversation is { Session.Name: not null, Saving.IsCompleted: true, SaveFailure: { } failure } lost && !table.TrySaveAgain(lost))
                 Fail(answer, failure);
         }
         _waiting.Sweep();

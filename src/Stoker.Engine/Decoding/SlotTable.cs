@@ -184,8 +184,8 @@ internal sealed class SlotTable(KvContext kv, string? folder) : IDisposable
         if (InFiles) Idle.Plan(_kept);
     }
 
-    // One that is being saved would be waited for: it goes the next time.
-    private void LetGo()
+    /// <summary>Those for whom there is no room go. One that is being saved would be waited for: it goes the next time.</summary>
+    public void LetGo()
     {
         var room = new KeptRoom(MostKept, MostKeptBytes, MostHeapBytes) { UnnamedBytes = Cache?.QuotaBytes ?? long.MaxValue };
         var kept = Kept.ToArray();
@@ -205,6 +205,14 @@ internal sealed class SlotTable(KvContext kv, string? folder) : IDisposable
         if (Kept.LastOrDefault(static kept => !kept.IsAnswering && kept.Session?.Name is null) is not { } victim) return false;
         Forget(victim);
         kv.Drain(); // what is mapped keeps its blocks
+        return true;
+    }
+
+    /// <summary>One whose last save found the disk full is saved again, where somebody else makes room. False: that is no use.</summary>
+    public bool TrySaveAgain(Conversation conversation)
+    {
+        if (conversation.SaveFailure is not StokerException { Kind: ErrorKind.OutOfSpace } || !TryFree()) return false;
+        conversation.SaveAgain();
         return true;
     }
 

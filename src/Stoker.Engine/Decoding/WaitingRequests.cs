@@ -126,6 +126,7 @@ internal sealed class WaitingRequests(SlotModel model, SlotTable table, SessionD
         catch (Exception error)
         {
             table.ForgetUnsaid();
+            table.LetGo(); // those that were opened are no more than may be kept
             var (kind, message) = Failures.Tell(error);
             target.Fail(kind, message);
             return null;

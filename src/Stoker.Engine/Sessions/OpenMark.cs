@@ -25,7 +25,8 @@ internal sealed record OpenMark(string BootId, int ProcessId, int Cells)
         RandomAccess.Write(file, Encoding.ASCII.GetBytes(text), 0);
     }
 
-    internal static void Clear(SafeFileHandle file) => RandomAccess.SetLength(file, 0);
+    /// <summary>It is closed. The block stays, so that it can be opened again on a full disk.</summary>
+    internal static void Clear(SafeFileHandle file) => RandomAccess.Write(file, Encoding.ASCII.GetBytes("closed".PadRight(MaxBytes - 1) + "\n"), 0);
 
     /// <summary>Null: it was closed, or never opened.</summary>
     internal static OpenMark? Read(SafeFileHandle file)
@@ -34,6 +35,7 @@ internal sealed record OpenMark(string BootId, int ProcessId, int Cells)
         var length = RandomAccess.Read(file, buffer, 0);
         if (length == 0) return null;
         var words = Encoding.ASCII.GetString(buffer, 0, length).Split(' ', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        if (words is ["closed"]) return null;
         return words.Length == 3 && int.TryParse(words[1], CultureInfo.InvariantCulture, out var pid) && int.TryParse(words[2], CultureInfo.InvariantCulture, out var cells) && cells >= 0
             ? new OpenMark(words[0], pid, cells)
             : new OpenMark("", 0, 0); // something was open, and nothing more is known

@@ -45,6 +45,12 @@ public sealed class OpenSession : IDisposable
     /// <summary>Its files; null as above. Belongs to the session: not to be disposed of. <see cref="MoveBack"/> may replace it.</summary>
     public KvChain? Chain { get; private set; }
 
+    /// <summary>False: it is opened for what was saved of it alone, and nothing is appended.</summary>
+    internal bool GoesOn { get; init; } = true;
+
+    /// <summary>When it was opened, or made, nothing had been saved of it.</summary>
+    public bool BeganEmpty { get; private set; }
+
     /// <summary>As last saved.</summary>
     public SessionSnapshot Snapshot => _record?.Snapshot ?? SessionSnapshot.Empty;
 
@@ -130,11 +136,17 @@ public sealed class OpenSession : IDisposable
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
             if (_record is not null || Chain is not { } old) return false;
-            SessionErrors.OnDisk($"Session {Shown}", Folder.Path, () => Chain = SessionOpening.ForkChain(_store, parent, Folder, cells));
-            Inherit(parent.Record, cells);
-            old.Dispose();
-            RemoveOrphans();
-            return true;
+            try
+            {
+                Chain = SessionErrors.OnDisk($"Session {Shown}", Folder.Path, () => _store.WithRoom(() => SessionOpening.ForkChain(_store, parent, Folder, cells)));
+                Inherit(parent.Record, cells);
+                old.Dispose();
+                return true;
+            }
+            finally
+            {
+                RemoveOrphans(); // also what was linked before it failed: the parent would count as shared
+            }
         }
     }
 
@@ -153,12 +165,12 @@ public sealed class OpenSession : IDisposable
                     readBytes?.Report(((block + 1) * CellSums.BlockCells - from) * Layout.CellBytes);
                     continue;
                 }
-                Doubt = null;
                 var first = block * CellSums.BlockCells;
                 GiveUp(first, $"cells from {first} on are not what was saved");
+                Doubt = null;
                 return;
             }
-            MarkVerified(fromDisk: record.Head.BootId != OpenMark.ThisBoot);
+            NoteVerified(fromDisk: record.Head.BootId != OpenMark.ThisBoot);
             Doubt = null;
             OpenMark.Write(_lock.File, record.Head.Cells);
             LeaveShared();
@@ -228,6 +240,7 @@ public sealed class OpenSession : IDisposable
     {
         Chain = chain;
         _record = record;
+        BeganEmpty = record is null;
         Doubt = doubt;
         OpenMark.Write(_lock.File, doubt ?? record?.Head.Cells ?? 0);
     }
@@ -245,7 +258,7 @@ public sealed class OpenSession : IDisposable
     /// </summary>
     internal void LeaveShared()
     {
-        if (Doubt is null && Chain is { Own.IsShared: true }) MoveBack(Snapshot.Cells);
+        if (GoesOn && Doubt is null && Chain is { Own.IsShared: true }) MoveBack(Snapshot.Cells);
     }
 
     /// <summary>Its folder was renamed, with all that is open in it.</summary>
@@ -272,15 +285,32 @@ public sealed class OpenSession : IDisposable
         Folder.Replace(Folder.Snapshot, stream => SnapshotFile.Write(stream, _record), IsDurable);
     }
 
+    // Where it cannot be noted they are read once more, another time.
+    private void NoteVerified(bool fromDisk)
+    {
+        var before = _record;
+        try
+        {
+            _store.WithRoom(() => MarkVerified(fromDisk));
+        }
+        catch (IOException error)
+        {
+            _record = before;
+            Console.Error.WriteLine($"Session {Shown}: that its cells are right is not noted: {error.Message}");
+        }
+    }
+
     private bool CutBack(KvChain old, KvLayout layout, int cells, ReadOnlyMemory<byte> state)
     {
-        var next = ChainCut.Back(old, layout, cells, NewFile);
+        var next = _store.WithRoom(() => ChainCut.Back(old, layout, cells, NewFile));
         var replaced = next != old;
+        // What is beyond the last snapshot that snapshot cannot name: it stands with the files it has, of which none is overwritten.
+        var isSaved = _record is not null && cells <= Snapshot.Cells;
         try
         {
             Chain = next;
             OpenMark.Write(_lock.File, Math.Min(cells, Math.Min(Snapshot.Cells, OpenMark.Read(_lock.File)?.Cells ?? 0)));
-            if (replaced || cells < Snapshot.Cells) Write(CutSnapshot(cells, state));
+            if (isSaved && (replaced || cells < Snapshot.Cells)) Write(CutSnapshot(cells, state));
         }
         catch
         {
@@ -289,7 +319,7 @@ public sealed class OpenSession : IDisposable
             throw;
         }
         if (replaced) old.Dispose();
-        RemoveOrphans();
+        if (isSaved) RemoveOrphans();
         return replaced;
     }
 
@@ -326,7 +356,7 @@ public sealed class OpenSession : IDisposable
             Files.SyncContent(Chain.Own.Handle, Chain.Own.Name);
         }
         var record = new SessionRecord(HeadOf(snapshot, known), snapshot, sums);
-        Folder.Replace(Folder.Snapshot, stream => SnapshotFile.Write(stream, record), IsDurable);
+        _store.WithRoom(() => Folder.Replace(Folder.Snapshot, stream => SnapshotFile.Write(stream, record), IsDurable));
         _record = record;
     });
 

@@ -54,16 +54,24 @@ internal sealed class SessionFolder(string path)
     {
         var temporary = file + ".new";
         File.Delete(temporary);
-        using (var handle = Files.OpenForUpdate(temporary, create: true))
+        try
         {
-            using (var stream = new FileStream(handle, FileAccess.Write, bufferSize: 1 << 16)) // closes the handle
+            using (var handle = Files.OpenForUpdate(temporary, create: true))
             {
-                write(stream);
-                stream.Flush();
-                if (durable) Files.Sync(handle, temporary);
+                using (var stream = new FileStream(handle, FileAccess.Write, bufferSize: 1 << 16)) // closes the handle
+                {
+                    write(stream);
+                    stream.Flush();
+                    if (durable) Files.Sync(handle, temporary);
+                }
             }
+            File.Move(temporary, file, overwrite: true);
         }
-        File.Move(temporary, file, overwrite: true);
+        catch (IOException)
+        {
+            File.Delete(temporary); // on a full disk it has the last blocks
+            throw;
+        }
         if (durable) Files.SyncDirectory(Path);
     }
 

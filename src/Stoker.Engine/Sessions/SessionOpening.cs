@@ -8,35 +8,41 @@ internal static class SessionOpening
 {
     /// <summary>Goes on with the last snapshot. Cells that may have suffered are still in doubt.</summary>
     internal static OpenSession Continue(
-        SessionStore store, SessionFolder folder, FileLock held, SessionLabel label, SessionIdentity identity, KvLayout? layout, SessionRecord? record)
+        SessionStore store, SessionFolder folder, FileLock held, SessionLabel label, SessionIdentity identity, KvLayout? layout, SessionRecord? record, bool goesOn = true)
     {
         var mark = OpenMark.Read(held.File);
-        var session = new OpenSession(store, folder, held, label, identity) { Layout = layout };
-        if (layout is null || record is null)
-        {
-            session.Begin(layout is null ? null : new KvChain([], store.Own(KvFile.Create(folder.NextKvFile(), layout))), record);
-            folder.RemoveOrphans(session.Chain?.FileNames ?? new HashSet<string>());
-            return session;
-        }
-        if (TryOpenChain(store, folder, record.Head, out var missing) is not { } chain)
-        {
-            session.Begin(new KvChain([], store.Own(KvFile.Create(folder.NextKvFile(), layout))), record);
-            session.GiveUp(0, missing!);
-            return session;
-        }
-        session.Begin(chain, record, Suspect(record.Head, mark, OpenMark.ThisBoot));
+        var session = new OpenSession(store, folder, held, label, identity) { Layout = layout, GoesOn = goesOn };
         try
         {
-            folder.RemoveOrphans(chain.FileNames);
-            if (mark is not null) session.GiveBack(); // what a killed answer had taken
-            session.LeaveShared();
+            Continue(session, store, folder, layout, record, mark);
             return session;
         }
         catch
         {
-            session.Chain!.Dispose();
+            session.Dispose();
             throw;
         }
+    }
+
+    private static void Continue(OpenSession session, SessionStore store, SessionFolder folder, KvLayout? layout, SessionRecord? record, OpenMark? mark)
+    {
+        KvChain Empty(KvLayout layout) => new([], store.WithRoom(() => store.Own(KvFile.Create(folder.NextKvFile(), layout))));
+        if (layout is null || record is null)
+        {
+            session.Begin(layout is null ? null : Empty(layout), record);
+            folder.RemoveOrphans(session.Chain?.FileNames ?? new HashSet<string>());
+            return;
+        }
+        if (TryOpenChain(store, folder, record.Head, out var missing) is not { } chain)
+        {
+            session.Begin(Empty(layout), record);
+            session.GiveUp(0, missing!);
+            return;
+        }
+        session.Begin(chain, record, Suspect(record.Head, mark, OpenMark.ThisBoot));
+        folder.RemoveOrphans(chain.FileNames);
+        if (mark is not null) session.GiveBack(); // what a killed answer had taken
+        session.LeaveShared();
     }
 
     /// <summary>A child's folder: links to the files it shares, one page a region of its own, a snapshot.</summary>

@@ -20,6 +20,9 @@ internal interface IKvRoom
 /// <summary>The quota of all sessions: those of the prompt cache go, the longest unused first; named ones never do.</summary>
 internal sealed class SessionRoom(SessionStore store) : IKvRoom
 {
+    // What goes makes room for a few snapshots at once.
+    private const long LittleBytes = 1 << 20;
+
     public void Claim(long bytes)
     {
         if (store.Options.QuotaBytes is not { } quota) return;
@@ -37,6 +40,24 @@ internal sealed class SessionRoom(SessionStore store) : IKvRoom
     public bool TryFree(long bytes) => Evict(bytes);
 
     public long CachedBytes => UsedBytes(store.CacheFolders());
+
+    /// <summary>Does what needs little room, again and again while the disk is full and the prompt cache has something to give.</summary>
+    internal T WithRoom<T>(Func<T> work)
+    {
+        while (true)
+        {
+            try
+            {
+                return work();
+            }
+            catch (Exception error) when (IsFull(error) && TryFree(LittleBytes))
+            {
+                // There may be room now.
+            }
+        }
+    }
+
+    private static bool IsFull(Exception error) => KvFile.IsFull(error) || (error is StokerException { Kind: ErrorKind.OutOfSpace, InnerException: { } cause } && KvFile.IsFull(cause));
 
     /// <summary>Disk blocks of all sessions, in bytes; what several share counts once.</summary>
     internal long UsedBytes() => UsedBytes(store.Folders().Concat(store.CacheFolders()));

@@ -16,6 +16,7 @@ public sealed class SessionScrub : IAsyncDisposable
     private readonly Func<bool> _isBusy;
     private readonly Action<SessionCheck> _found;
     private readonly CancellationTokenSource _stop = new();
+    private readonly HashSet<string> _unreadable = [];
     private readonly Task _loop;
 
     /// <param name="every">How old a reading may become; negative: nothing is read.</param>
@@ -35,8 +36,9 @@ public sealed class SessionScrub : IAsyncDisposable
     }
 
     /// <summary>The one whose last reading is the oldest, if that is too old; a new one counts as read. Those in use wait.</summary>
-    public static SessionSummary? Due(IEnumerable<SessionSummary> sessions, DateTimeOffset now, TimeSpan every) => sessions
-        .Where(session => session is { State: SessionState.Idle, Cells: > 0 } && now - ReadAt(session) >= every)
+    /// <param name="without">Ids of those that had their turn.</param>
+    public static SessionSummary? Due(IEnumerable<SessionSummary> sessions, DateTimeOffset now, TimeSpan every, IReadOnlySet<string>? without = null) => sessions
+        .Where(session => session is { State: SessionState.Idle, Cells: > 0 } && now - ReadAt(session) >= every && without?.Contains(session.Id) != true)
         .MinBy(ReadAt);
 
     private static DateTimeOffset ReadAt(SessionSummary session) => session.VerifiedAt ?? session.CreatedAt;
@@ -57,20 +59,39 @@ public sealed class SessionScrub : IAsyncDisposable
         }
     }
 
-    // All that are due. What cannot be read now is tried again at the next tick.
+    // All that are due, each once. What changes, or could not be listed, is tried again at the next tick.
     private void Pass()
     {
         using var quiet = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
+        var tried = new HashSet<string>(_unreadable);
         try
         {
-            while (Due([.. _store.List(), .. _store.ListCache()], _store.Time.GetUtcNow(), _every) is { } due)
+            while (Due([.. _store.List(), .. _store.ListCache()], _store.Time.GetUtcNow(), _every, tried) is { } due)
             {
-                var check = _store.Verify(due.Id, null, new Pace(_isBusy, quiet), quiet.Token, leavesCache: true);
-                if (check.Damage is not null) _found(check);
+                tried.Add(due.Id);
+                if (Read(due, quiet) is { Damage: not null } check) _found(check);
             }
         }
         catch (Exception error) when (error is StokerException or OperationCanceledException)
         {
+        }
+    }
+
+    // Null: it could not be read just now.
+    private SessionCheck? Read(SessionSummary due, CancellationTokenSource quiet)
+    {
+        try
+        {
+            return _store.Verify(due.Id, null, new Pace(_isBusy, quiet), quiet.Token, leavesCache: true);
+        }
+        catch (StokerException error) when (error.Kind == ErrorKind.Io)
+        {
+            _unreadable.Add(due.Id); // told once
+            return new SessionCheck(due.Id, due.Name, due.Cells, 0, error.Message);
+        }
+        catch (StokerException)
+        {
+            return null;
         }
     }
 

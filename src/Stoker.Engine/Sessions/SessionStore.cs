@@ -87,7 +87,7 @@ public sealed class SessionStore
         {
             var record = SnapshotFile.TryRead(folder.Snapshot)
                 ?? throw new StokerException(ErrorKind.Conflict, $"Session {label.Name ?? label.Id} is empty: nothing was saved in it yet.");
-            return SessionOpening.Continue(this, folder, held, label, record.Head.Identity, record.Head.Layout(), record);
+            return SessionOpening.Continue(this, folder, held, label, record.Head.Identity, record.Head.Layout(), record, goesOn: false);
         }));
     }
 
@@ -120,7 +120,7 @@ public sealed class SessionStore
             if (isCached && Options.Sync) held.Folder.Sync(); // from now on it is promised to be kept
             using var _ = FileLock.Acquire(StoreLock);
             CheckFree(newName, held.Label.Scope, held.Label.Id);
-            held.Folder.WriteLabel(held.Label with { Name = newName }, durable: true);
+            WithRoom(() => held.Folder.WriteLabel(held.Label with { Name = newName }, durable: true));
             if (isCached) MoveOutOfCache(held.Folder);
         });
     }
@@ -155,6 +155,15 @@ public sealed class SessionStore
 
     internal OpenSession BranchOf(OpenSession parent, int cells) =>
         Make(null, parent.Scope, (folder, held, label) => SessionOpening.Branch(this, parent, folder, held, label, cells));
+
+    /// <summary>Does what needs little room on disk: where that is full, the prompt cache goes first.</summary>
+    internal T WithRoom<T>(Func<T> work) => _room.WithRoom(work);
+
+    internal void WithRoom(Action work) => WithRoom(() =>
+    {
+        work();
+        return true;
+    });
 
     /// <summary>Makes a file one of this store's: its growth counts.</summary>
     internal KvFile Own(KvFile file)
@@ -217,7 +226,9 @@ public sealed class SessionStore
         return true;
     }
 
-    private OpenSession Make(string? name, string scope, Func<SessionFolder, FileLock, SessionLabel, OpenSession> fill)
+    private OpenSession Make(string? name, string scope, Func<SessionFolder, FileLock, SessionLabel, OpenSession> fill) => WithRoom(() => TryMake(name, scope, fill));
+
+    private OpenSession TryMake(string? name, string scope, Func<SessionFolder, FileLock, SessionLabel, OpenSession> fill)
     {
         _room.Claim(0);
         var begun = Begin(name, scope);

@@ -54,7 +54,14 @@ public sealed class SessionsEndpoint(SessionStore store, ISessionHolders? holder
     private async Task RemoveAsync(HttpCall call)
     {
         var summary = await FreeAsync(Name(call), call.Aborted);
-        store.Remove(summary.Id);
+        try
+        {
+            store.Remove(summary.Id);
+        }
+        catch (StokerException gone) when (gone.Kind == ErrorKind.NotFound)
+        {
+            // Nothing had ever been saved of it: it went when it was let go.
+        }
         AdminLog.SessionRemoved(logger, summary.Id, summary.OwnBytes);
         await JsonResponse.WriteAsync(call.Http, new SessionRemoved(summary.Id, summary.Name, summary.OwnBytes), AdminJson.Default.SessionRemoved);
     }

@@ -19,6 +19,22 @@ internal sealed class TinyDisk : IDisposable
 
     internal void Grow(int megabytes) => Assert.True(Run("mount", "-o", $"remount,size={megabytes}m", Path));
 
+    /// <summary>Leaves no room for a byte more.</summary>
+    /// <returns>The file that takes it all.</returns>
+    internal string Fill()
+    {
+        var path = System.IO.Path.Combine(Path, "filler");
+        using var file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.Write);
+        try
+        {
+            for (var at = 0L; ; at += 4096) RandomAccess.Write(file, new byte[4096], at);
+        }
+        catch (IOException)
+        {
+            return path;
+        }
+    }
+
     internal void MakeReadOnly() => Assert.True(Run("mount", "-o", "remount,ro", Path));
 
     public void Dispose()

@@ -24,7 +24,7 @@ public sealed class SmallDiskTests
         whole.Say(First);
         rig.Say(First);
         var kept = rig.Store.Read("s");
-        var filler = Fill(disk);
+        var filler = disk.Fill();
         var edited = First with { Append = false, Messages = [new ChatMessage("user", "The first message was another one.")] };
         Assert.Equal(ErrorKind.OutOfSpace, rig.Say(edited).Failure?.Kind);
 
@@ -47,7 +47,7 @@ public sealed class SmallDiskTests
         using var rig = new LoopRig("tiny", Path.Combine(disk.Path, "sessions"));
         rig.Say("A conversation that is open still.", tokens: 200);
         await rig.SettleAsync(); // or what is trimmed now goes to the filler
-        var filler = Fill(disk);
+        var filler = disk.Fill();
         // 3 KiB a token, 256 tokens at once: what two have makes room for this one, and for no more.
         Assert.Null(rig.Say("The third begins with words of its own.", tokens: 150).Failure);
         Assert.Equal(ErrorKind.OutOfSpace, rig.Say("And this will not fit.", tokens: 700).Failure?.Kind);
@@ -92,18 +92,23 @@ public sealed class SmallDiskTests
 
     private static GenerationRequest Numbers(int from, int count) => First with { Messages = [new ChatMessage("user", string.Join(' ', Enumerable.Range(from, count)))] };
 
-    private static string Fill(TinyDisk disk)
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task DiskFullWhenAnAnswerIsSaved_WhoRestsWithoutANameMakesRoom(bool cached)
     {
-        var path = Path.Combine(disk.Path, "filler");
-        using var file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.Write);
-        try
-        {
-            for (var at = 0L; ; at += 4096) RandomAccess.Write(file, new byte[4096], at);
-        }
-        catch (IOException)
-        {
-            return path;
-        }
+        using var disk = Mount(8);
+        using var rig = new LoopRig("tiny", Path.Combine(disk.Path, "sessions"), cached: cached);
+        rig.Say("A conversation that is open still.", tokens: 200);
+        await rig.SettleAsync();
+        var answer = rig.Begin(First, tokens: 20);
+        while (answer.Tokens.Count < 10) rig.Step(); // it has room for its cells
+        await rig.SettleAsync();
+        disk.Fill();
+        rig.Finish(answer);
+        Assert.Null(answer.Failure);
+        Assert.Equal(2, rig.Store.Read("s").Messages.Count);
+        Assert.Single(rig.Table.Kept);
     }
 
     private static TinyDisk Mount(int megabytes)

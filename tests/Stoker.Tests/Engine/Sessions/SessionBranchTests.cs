@@ -86,6 +86,51 @@ public sealed class SessionBranchTests
         }
     }
 
+    [Theory]
+    [InlineData(300)]
+    [InlineData(0)] // nothing was saved yet
+    public void MoveBack_ToBetweenWhatWasSavedAndWhatWasWritten_BesideABranch_LeavesASessionThatOpens(int saved)
+    {
+        using var bench = new SessionBench();
+        string id;
+        using (var parent = bench.Create("p"))
+        {
+            id = parent.Id;
+            Canary.Decode(parent, 0, Long);
+            if (saved > 0) parent.Save(Canary.Snapshot(Long[..saved]));
+            using var branch = parent.Branch(650);
+            Finish(branch, Long[..650], seed: 2);
+            Assert.True(parent.MoveBack(500)); // an edit of what was never saved
+            Canary.Decode(parent, 500, [.. Long[..500], .. SessionBench.Tokens(150, 4)]);
+            SessionBench.AssertCells(branch);
+        }
+        Assert.Equal(saved > 0 ? SessionState.Idle : SessionState.Empty, bench.Store.Find("p")!.State);
+        using var again = bench.Open("p");
+        Assert.Null(again.Damage);
+        Assert.Equal(saved, again.Snapshot.Cells);
+        SessionBench.AssertCells(again);
+        Finish(again, Long[..saved], seed: 3);
+        SessionBench.AssertCells(again);
+    }
+
+    [Fact]
+    public void MoveBack_IntoWhatANewSessionShares_LeavesASessionThatOpens()
+    {
+        using var bench = new SessionBench();
+        using var parent = bench.Create(null);
+        Finish(parent, [], Long);
+        using (var fresh = bench.Create("f"))
+        {
+            Assert.True(fresh.BeginLike(parent, 650));
+            fresh.MoveBack(400);
+        }
+        using var again = bench.Open("f");
+        Assert.Equal(0, again.Snapshot.Cells);
+        Finish(again, [], seed: 3);
+        SessionBench.AssertCells(again);
+        SessionBench.AssertCells(parent);
+    }
+
     private static void Finish(OpenSession session, int[] begun, int seed) => Finish(session, begun, [.. begun, .. SessionBench.Tokens(150, seed)]);
 
     private static void Finish(OpenSession session, int[] begun, int[] tokens)

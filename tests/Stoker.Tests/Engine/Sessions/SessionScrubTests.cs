@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using SessionLab;
 using Stoker.Engine.Sessions;
 
@@ -55,5 +56,30 @@ public sealed class SessionScrubTests
         await Patience.UntilAsync(() => store.Find("good")!.VerifiedAt is not null, "the sound one was not read");
         using var open = store.Open("bad", null, Canary.Identity, Canary.Layout);
         Assert.Equal(512, open.Snapshot.Cells);
+    }
+
+    [Fact]
+    public async Task Scrub_OneCannotBeRead_ItIsToldOnceAndTheOthersAreRead()
+    {
+        var time = new ManualTimeProvider();
+        using var bench = new SessionBench(time: time);
+        var bad = bench.Keep("bad", SessionBench.Tokens(300, 1)); // the oldest
+        time.Advance(TimeSpan.FromSeconds(1));
+        var good = bench.Keep("good", SessionBench.Tokens(300, 2));
+        File.Delete(bench.File(bad, "kv-1"));
+        Directory.CreateDirectory(bench.File(bad, "kv-1"));
+        Directory.CreateDirectory(bench.File(good, "verified")); // nor can be noted that this one was read
+        var found = new ConcurrentQueue<SessionCheck>();
+        await using var scrub = new SessionScrub(bench.Store, Week, static () => false, found.Enqueue);
+        time.Advance(TimeSpan.FromDays(8));
+        var third = bench.Keep("third", SessionBench.Tokens(300, 3));
+        await Patience.UntilAsync(() =>
+        {
+            time.Advance(TimeSpan.FromDays(1));
+            return bench.Store.Find(third)!.VerifiedAt is not null;
+        }, "one that cannot be read kept the others from being read");
+        var told = Assert.Single(found);
+        Assert.Equal(bad, told.Id);
+        Assert.Contains("kv-1", told.Damage, StringComparison.Ordinal);
     }
 }
