@@ -79,12 +79,6 @@ public sealed class ChildLink : IAsyncDisposable
         return call;
     }
 
-    /// <summary>Completes when the child has ended all that was sent so far, or is gone. Never faults.</summary>
-    public Task QuietAsync()
-    {
-        lock (_callsLock) return Task.WhenAll(_calls.Values.Select(static call => call.Ended));
-    }
-
     /// <summary>Ends the child without asking.</summary>
     public void Kill()
     {

@@ -17,6 +17,9 @@ public sealed class Runner : IAsyncDisposable
     private readonly Action<string>? _log;
     private readonly TimeProvider _time;
 
+    // Cancelled, and not ended in the process yet. Its own lock.
+    private readonly HashSet<ChildCall> _cancelled = [];
+
     private Runner(ChildLink link, Action<string>? log, TimeProvider time)
     {
         _link = link;
@@ -124,8 +127,11 @@ public sealed class Runner : IAsyncDisposable
         }
     }
 
-    /// <summary>Completes when every request that was sent so far has ended in the process, cancelled ones too. Never faults.</summary>
-    public Task QuietAsync() => _link.QuietAsync();
+    /// <summary>Completes when every request that was cancelled so far has ended in the process too. Never faults.</summary>
+    public Task CancelledEndAsync()
+    {
+        lock (_cancelled) return Task.WhenAll(_cancelled.Select(static call => call.Ended));
+    }
 
     /// <summary>Ends the process without asking.</summary>
     public void Kill() => _link.Kill();
@@ -149,6 +155,7 @@ public sealed class Runner : IAsyncDisposable
     // Nobody waits for this: the next request waits in the process itself, until it is its turn there or the process is gone.
     private async Task EndOrKillAsync(ChildCall call)
     {
+        lock (_cancelled) _cancelled.Add(call);
         try
         {
             await call.Ended.WaitAsync(StuckAfter, _time);
@@ -157,6 +164,10 @@ public sealed class Runner : IAsyncDisposable
         {
             _log?.Invoke($"The runner (process {ProcessId}) did not end a cancelled request within {StuckAfter.TotalSeconds:0} s: killed.");
             _link.Kill();
+        }
+        finally
+        {
+            lock (_cancelled) _cancelled.Remove(call);
         }
     }
 

@@ -72,7 +72,7 @@ public sealed class RunningModel : IAsyncDisposable
         using var patience = new CancellationTokenSource(ClosePatience);
         try
         {
-            await Runner.QuietAsync().WaitAsync(patience.Token); // what was broken off is saved before it ends
+            await Runner.CancelledEndAsync().WaitAsync(patience.Token); // what was broken off is saved before it ends
             if (!Runner.Gone.IsCompleted) await Runner.CloseSessionAsync(null, null, patience.Token);
         }
         catch (Exception error) when (error is StokerException or OperationCanceledException)
