@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using Stoker.Cli.Client;
 using Stoker.Cli.Commands;
+using Stoker.Cli.Output;
 using Stoker.Core.Errors;
 
 namespace Stoker.Cli;
@@ -47,8 +48,8 @@ public static class Program
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static int TellUnwritten(Exception problem)
     {
-        Console.Error.WriteLine($"stoker: standard output: {problem.Message}");
-        return Output.ExitCodes.Of(ErrorKind.Io);
+        CliConsole.OfProcess(CliContext.EnvironmentOfProcess()).Note($"stoker: standard output: {problem.Message}");
+        return ExitCodes.Of(ErrorKind.Io);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]

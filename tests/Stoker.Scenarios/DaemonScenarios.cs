@@ -9,6 +9,20 @@ namespace Stoker.Scenarios;
 public sealed class DaemonScenarios(ScenarioHub hub)
 {
     [Fact]
+    public async Task FullDisk_StartIsToldAsSuch_AndWorksOnceThereIsRoom()
+    {
+        await using var home = hub.NewHome();
+        var small = Path.Combine(home.Folder, "small");
+        using var disk = SmallDisk.MountOrSkip(small, 2);
+        await home.ShellAsync($"cat /dev/zero > '{small}/filler'"); // until it is full
+        var refused = (await home.StokerAsync("list", "--home", small)).Expect(6);
+        Assert.Contains($"the disk of {small} is full", refused.Error, StringComparison.Ordinal);
+        File.Delete(Path.Combine(small, "filler"));
+        (await home.StokerAsync("list", "--home", small)).Expect(0);
+        (await home.StokerAsync("serve", "--stop", "--home", small)).Expect(0);
+    }
+
+    [Fact]
     public async Task FirstCommand_StartsTheDaemonAndSaysSo_SecondFindsIt()
     {
         await using var home = hub.NewHome();

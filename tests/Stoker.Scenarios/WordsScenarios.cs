@@ -66,14 +66,25 @@ public sealed class WordsScenarios(ScenarioHub hub)
     [InlineData("--help")]
     [InlineData("version")]
     [InlineData("completion bash")]
+    [InlineData("config show")]
     public async Task Output_OntoAFullDisk_IsAnErrorNotACrash(string line)
     {
         await using var home = hub.NewHome();
 
         var ended = (await home.ShellAsync($"stoker {line} >/dev/full")).Expect(12);
 
-        Assert.Contains("No space left on device", ended.Error, StringComparison.Ordinal);
+        Assert.Contains("standard output: No space left on device", ended.Error, StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", ended.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("stop nope", 3)]
+    [InlineData("ps", 0)]
+    [InlineData("run tiny", 2)]
+    public async Task Words_ThatCannotBeWritten_ChangeNothing(string line, int exitCode)
+    {
+        await using var home = hub.NewHome();
+        (await home.ShellAsync($"stoker {line} 2>/dev/full </dev/null")).Expect(exitCode);
     }
 
     [Fact]

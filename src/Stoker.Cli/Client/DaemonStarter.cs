@@ -30,6 +30,9 @@ public sealed record StartedDaemon(int Pid, string LogPath);
 /// </summary>
 public sealed class DaemonStarter(DaemonStart start, DaemonClient client, TimeProvider time)
 {
+    /// <summary>For its lock and the first lines of its log.</summary>
+    private const long LeastFreeBytes = 64 << 10;
+
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(25);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
@@ -127,6 +130,9 @@ public sealed class DaemonStarter(DaemonStart start, DaemonClient client, TimePr
 
     private async Task<StokerException> EndedAsync(int exitCode, Task<string> words, long logOffset)
     {
+        // Then not even its log could say why.
+        if (Files.Space(start.Paths.Home).AvailableBytes < LeastFreeBytes)
+            return new StokerException(ErrorKind.OutOfSpace, $"The daemon cannot start: the disk of {start.Paths.Home} is full. Free some space, or set STOKER_HOME to a folder on a larger one.");
         var text = new StringBuilder($"The daemon ended at once (code {exitCode}).");
         var said = (await words).Trim();
         if (said.Length > 0) text.Append('\n').Append(said);

@@ -23,7 +23,8 @@ public static class CommandRoot
         }
         catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
         {
-            context.Console.Note($"stoker: {problem.Message}");
+            // Files are named in their errors; the stream that answers go to is not.
+            context.Console.Note($"stoker: {(problem.Message.Contains('/', StringComparison.Ordinal) ? "" : "standard output: ")}{problem.Message}");
             return ExitCodes.Of(ErrorKind.Io);
         }
         catch (Exception defect)

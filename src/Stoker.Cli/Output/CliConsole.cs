@@ -36,7 +36,17 @@ public sealed record CliConsole
     }
 
     /// <summary>A line on standard error: what is going on, never an answer.</summary>
-    public void Note(string text) => Error.WriteLine(text);
+    public void Note(string text)
+    {
+        try
+        {
+            Error.WriteLine(text);
+        }
+        catch (IOException)
+        {
+            // A full disk, or nobody at the other end: what the command does is not its words.
+        }
+    }
 
     /// <summary>Text dimmed where the terminal can.</summary>
     public string Dim(string text) => Ansi && ErrorIsTerminal ? $"\e[2m{text}\e[0m" : text;
