@@ -109,7 +109,7 @@ public sealed class PullScenarios(ScenarioHub hub)
     {
         await using var home = hub.NewHome();
         var gate = new HubGate(afterBytes: 100_000);
-        hub.Server.Faults.Add(new HubFault { Path = "/lfs/", Gate = gate, Times = 1 });
+        hub.Server.Faults.Add(new HubFault { Path = "/lfs/", Gate = gate });
         await using var pull = home.StartStoker("pull", Slow, "--json");
         await gate.Reached.WaitAsync(StokerHome.Patience);
         using var jobs = JsonDocument.Parse((await home.StokerAsync("jobs", "--json")).Expect(0).Out);
@@ -210,7 +210,7 @@ public sealed class PullScenarios(ScenarioHub hub)
     {
         await using var home = hub.NewHome();
         var gate = new HubGate(afterBytes: 300_000);
-        hub.Server.Faults.Add(new HubFault { Path = "/lfs/", Gate = gate, Times = 1 });
+        hub.Server.Faults.Add(new HubFault { Path = "/lfs/", Gate = gate });
         await using var pull = home.StartStoker("pull", Slow);
         await gate.Reached.WaitAsync(StokerHome.Patience);
 

@@ -90,6 +90,7 @@ public sealed class OriginFaultTests
         home.Publish("f.bin");
         var gate = new HubGate(1_000_000);
         home.Hub.Faults.Add(new HubFault { Path = "/files/f.bin", Times = 1, Gate = gate, CutAfterBytes = 1_500_000 });
+        home.Hub.Faults.Add(new HubFault { Path = "/files/f.bin", Gate = gate }); // whoever finds the first too slow and asks again waits too
         home.Options = home.Options with { Workers = 1 };
         var fetching = home.FetchAsync(home.Described("f.bin"));
         await gate.Reached;
@@ -107,7 +108,7 @@ public sealed class OriginFaultTests
         home.Touch("f.bin", new DateTime(2026, 1, 1, 0, 0, 0, DateTimeKind.Utc));
         var gate = new HubGate(1_000_000);
         home.Hub.Faults.Add(new HubFault { Path = "/files/f.bin", Times = 1, OnlyLastModified = true, Gate = gate, CutAfterBytes = 1_500_000 });
-        home.Hub.Faults.Add(new HubFault { Path = "/files/f.bin", OnlyLastModified = true });
+        home.Hub.Faults.Add(new HubFault { Path = "/files/f.bin", OnlyLastModified = true, Gate = gate }); // whoever finds the first too slow and asks again waits too
         home.Options = home.Options with { Workers = 1 };
         var fetching = home.FetchAsync(home.Described("f.bin"));
         await gate.Reached;

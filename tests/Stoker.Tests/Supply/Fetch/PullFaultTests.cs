@@ -104,15 +104,16 @@ public sealed class PullFaultTests
     [Fact]
     public async Task Pull_Stall_IsNoticedAndTriedAgain()
     {
-        await using var home = await HubHome.StartAsync(sources: static options => options with { IdleTimeout = TimeSpan.FromMilliseconds(400) });
+        await using var home = await HubHome.StartAsync(sources: static options => options with { IdleTimeout = TimeSpan.FromSeconds(4) });
         var original = home.Model("m.gguf")[0];
         home.Hub.Publisher.HuggingFace("org/one", ("one-Q4_0.gguf", original));
         home.Hub.Faults.Add(new HubFault { Path = "/lfs/", StallAfterBytes = 300_000, Times = 1 });
         await home.AssertHoldsAsync(await home.PullAsync("org/one"), original);
-        home.Hub.Faults.Clear();
-        await home.Supply.RemoveAsync("org/one", CancellationToken.None);
-        home.Hub.Faults.Add(new HubFault { Path = "/lfs/", DelayMs = 60_000 });
-        var refused = await Assert.ThrowsAnyAsync<StokerException>(() => home.PullAsync("org/one"));
+
+        await using var deaf = await HubHome.StartAsync(sources: static options => options with { IdleTimeout = TimeSpan.FromMilliseconds(400) });
+        deaf.Hub.Publisher.HuggingFace("org/one", ("one-Q4_0.gguf", original));
+        deaf.Hub.Faults.Add(new HubFault { Path = "/lfs/", DelayMs = 60_000 });
+        var refused = await Assert.ThrowsAnyAsync<StokerException>(() => deaf.PullAsync("org/one"));
         Assert.Equal(ErrorKind.Timeout, refused.Kind);
     }
 
