@@ -27,8 +27,8 @@ public sealed class StokerServer : IAsyncDisposable
     /// <summary>What running answers get to end by themselves when the daemon stops; after that their runner ends, and they say so.</summary>
     private static readonly TimeSpan AnswerGrace = TimeSpan.FromSeconds(1);
 
-    /// <summary>What connections get in all; after that they are cut.</summary>
-    private static readonly TimeSpan StopGrace = TimeSpan.FromSeconds(3);
+    /// <summary>What connections get for their last words once nothing runs behind them; after that they are cut.</summary>
+    private static readonly TimeSpan LastWords = TimeSpan.FromSeconds(2);
 
     private readonly TaskCompletionSource _shutdown = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly ServerStart _start;
@@ -119,10 +119,12 @@ public sealed class StokerServer : IAsyncDisposable
         var began = _start.Time.GetTimestamp();
         await _trim.DisposeAsync();
         await _scrub.DisposeAsync();
-        var front = _front.StopAsync(StopGrace);
+        using var cut = new CancellationTokenSource(Timeout.InfiniteTimeSpan, _start.Time);
+        var front = _front.StopAsync(cut.Token);
         await _jobs.DisposeAsync();
         await Task.WhenAny(front, Task.Delay(AnswerGrace, _start.Time, CancellationToken.None));
         if (_engine is IAsyncDisposable engine) await engine.DisposeAsync();
+        cut.CancelAfter(LastWords);
         await front;
         await _front.DisposeAsync();
         _supply.Dispose();

@@ -64,13 +64,13 @@ public sealed class HttpFront : IAsyncDisposable
         if (Url is { } url) HttpLog.Listening(_logger, url);
     }
 
-    /// <summary>Takes no new connections, gives running requests this long, then cuts them.</summary>
-    public async Task StopAsync(TimeSpan grace)
+    /// <summary>Takes no new connections and lets running requests end.</summary>
+    /// <param name="cut">Those that still run are cut.</param>
+    public async Task StopAsync(CancellationToken cut)
     {
         if (_kestrel is null) return;
-        using var patience = new CancellationTokenSource(grace);
-        await _kestrel.StopAsync(patience.Token);
-        if (patience.IsCancellationRequested) HttpLog.CutConnections(_logger, grace.TotalSeconds);
+        await _kestrel.StopAsync(cut);
+        if (cut.IsCancellationRequested) HttpLog.CutConnections(_logger);
     }
 
     public ValueTask DisposeAsync()

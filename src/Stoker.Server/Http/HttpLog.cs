@@ -20,6 +20,6 @@ internal static partial class HttpLog
     [LoggerMessage(EventId = 5104, Message = "{Method} {Route} failed with {Kind}: {Problem}")]
     public static partial void Failed(ILogger logger, LogLevel level, string method, string route, string kind, string problem);
 
-    [LoggerMessage(EventId = 5105, Level = LogLevel.Warning, Message = "Connections were cut that had not ended {Seconds} s after the stop began")]
-    public static partial void CutConnections(ILogger logger, double seconds);
+    [LoggerMessage(EventId = 5105, Level = LogLevel.Warning, Message = "Connections were cut that had not ended some time after all behind them had")]
+    public static partial void CutConnections(ILogger logger);
 }

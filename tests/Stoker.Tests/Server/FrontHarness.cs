@@ -109,7 +109,8 @@ internal sealed class FrontHarness : IAsyncDisposable
     {
         Tcp?.Dispose();
         Unix?.Dispose();
-        await _front.StopAsync(TimeSpan.FromSeconds(2));
+        using var cut = new CancellationTokenSource(TimeSpan.FromSeconds(2));
+        await _front.StopAsync(cut.Token);
         await _front.DisposeAsync();
         _folder.Dispose();
     }
