@@ -40,13 +40,18 @@ public sealed class SessionScrubTests
             cells.Position = 600 * Canary.Layout.Regions[0].RowBytes;
             cells.WriteByte(0xAA);
         }
-        var isBusy = true;
+        var (isBusy, asked) = (true, 0);
         var found = new TaskCompletionSource<SessionCheck>();
-        await using var scrub = new SessionScrub(store, Week, () => isBusy, found.SetResult);
+        await using var scrub = new SessionScrub(store, Week, () => Interlocked.Increment(ref asked) > 0 && Volatile.Read(ref isBusy), found.SetResult);
 
         time.Advance(TimeSpan.FromDays(8));
-        isBusy = false;
-        Assert.Null(store.Find("bad")!.VerifiedAt); // somebody worked
+        await Patience.UntilAsync(() =>
+        {
+            time.Advance(TimeSpan.FromMinutes(10));
+            return Volatile.Read(ref asked) > 1;
+        }, "nobody asked whether somebody works");
+        Assert.All(store.List(), static session => Assert.Null(session.VerifiedAt)); // somebody did
+        Volatile.Write(ref isBusy, false);
         await Patience.UntilAsync(() =>
         {
             time.Advance(TimeSpan.FromMinutes(10));
