@@ -35,6 +35,25 @@ public static class CommandRoot
         }
     }
 
+    /// <summary>Does it with each of these, also after one with which it could not be done; the exit code is that of the first such.</summary>
+    public static async Task<int> EachAsync(CliContext context, IEnumerable<string> names, Func<string, Task> act)
+    {
+        var code = ExitCodes.Ok;
+        foreach (var name in names)
+        {
+            try
+            {
+                await act(name);
+            }
+            catch (StokerException problem) when (problem.Kind != ErrorKind.Unavailable) // who is not there is not there for the others either
+            {
+                var told = Tell(context.Console, problem);
+                if (code == ExitCodes.Ok) code = told;
+            }
+        }
+        return code;
+    }
+
     /// <summary>The error on standard error, and its exit code.</summary>
     public static int Tell(CliConsole console, StokerException problem)
     {

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using Stoker.Cli.Client;
-using Stoker.Cli.Output;
 using Stoker.Core.Errors;
 using Stoker.Core.Jobs;
 
@@ -26,12 +25,11 @@ public static class JobCommands
         {
             using var client = await global.TryConnectAsync(parsed, interrupts.Token)
                 ?? throw new StokerException(ErrorKind.NotFound, "No daemon runs, so there are no jobs.");
-            foreach (var id in parsed.GetValue(ids)!)
+            return await CommandRoot.EachAsync(context, parsed.GetValue(ids)!, async id =>
             {
                 var job = await ask(client, id, interrupts.Token);
                 context.Console.Note(job.HasEnded ? $"{job.Id} had ended already ({job.State.ToString().ToLowerInvariant()})" : $"{doing} {job.Id} ({Printable.Short(job.Title)})");
-            }
-            return ExitCodes.Ok;
+            });
         }));
         return command;
     }

@@ -38,13 +38,12 @@ public static class ModelCommands
         command.SetAction((parsed, _) => CommandRoot.RunAsync(context, async interrupts =>
         {
             using var client = await global.ConnectAsync(parsed, interrupts.Token);
-            foreach (var model in parsed.GetValue(models)!)
+            return await CommandRoot.EachAsync(context, parsed.GetValue(models)!, async model =>
             {
                 var removed = await client.RemoveAsync(model, interrupts.Token);
                 var freed = removed.FreedBytes is { } bytes ? bytes > 0 ? $" ({Units.Bytes(bytes)} freed)" : " (its blobs are shared with another model and stay)" : "";
                 context.Console.Out.WriteLine($"removed {Printable.Short(removed.Name)}{freed}");
-            }
-            return ExitCodes.Ok;
+            });
         }));
         return command;
     }

@@ -73,12 +73,11 @@ public static class SessionCommands
         command.SetAction((parsed, _) => CommandRoot.RunAsync(context, async interrupts =>
         {
             using var client = await global.ConnectAsync(parsed, interrupts.Token);
-            foreach (var session in parsed.GetValue(sessions)!)
+            return await CommandRoot.EachAsync(context, parsed.GetValue(sessions)!, async session =>
             {
                 var removed = await client.RemoveSessionAsync(session, interrupts.Token);
                 context.Console.Out.WriteLine($"removed {removed.Name ?? removed.Id} ({Units.Bytes(removed.FreedBytes)} freed)");
-            }
-            return ExitCodes.Ok;
+            });
         }));
         return command;
     }

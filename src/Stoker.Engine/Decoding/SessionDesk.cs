@@ -25,9 +25,9 @@ internal sealed class SessionDesk(SessionStore store, SessionIdentity identity, 
             return kept.IsAnswering ? throw Busy(name) : kept;
         SessionName.Check(name);
         var layout = table.Kv.Layout;
-        var isKept = store.Find(name, scope) is not null;
-        if (!isKept && !mayCreate) throw new StokerException(ErrorKind.NotFound, $"There is no session {name} to continue. See: stoker sessions list");
-        var session = isKept ? store.OpenInDoubt(name, scope, identity, layout) : store.Create(name, scope, identity, layout);
+        var session = store.TryOpenInDoubt(name, scope, identity, layout);
+        if (session is null && !mayCreate) throw new StokerException(ErrorKind.NotFound, $"There is no session {name} to continue. See: stoker sessions list");
+        session ??= store.Create(name, scope, identity, layout);
         if (session.Doubt is not null)
         {
             doubtful = session;

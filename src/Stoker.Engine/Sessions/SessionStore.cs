@@ -68,9 +68,14 @@ public sealed class SessionStore
     public OpenSession Open(string nameOrId, string? scope, SessionIdentity identity, KvLayout? layout) => Checked(OpenInDoubt(nameOrId, scope, identity, layout));
 
     /// <summary>As <see cref="Open"/>, but whoever asks sees to <see cref="OpenSession.Check"/>.</summary>
-    public OpenSession OpenInDoubt(string nameOrId, string? scope, SessionIdentity identity, KvLayout? layout)
+    public OpenSession OpenInDoubt(string nameOrId, string? scope, SessionIdentity identity, KvLayout? layout) =>
+        TryOpenInDoubt(nameOrId, scope, identity, layout) ?? throw SessionErrors.NotFound(nameOrId);
+
+    /// <summary>As <see cref="OpenInDoubt"/>. Null: there is none.</summary>
+    public OpenSession? TryOpenInDoubt(string nameOrId, string? scope, SessionIdentity identity, KvLayout? layout)
     {
-        var (folder, held, label) = HoldAsItIs(nameOrId, scope);
+        if (FindFolder(nameOrId, scope) is not { } found) return null;
+        var (folder, held, label) = Hold(found, nameOrId);
         return Guarded(held, folder, () =>
         {
             var record = SnapshotFile.TryRead(folder.Snapshot);
@@ -274,9 +279,10 @@ public sealed class SessionStore
     }
 
     /// <summary>Takes a session's lock and nothing more.</summary>
-    internal HeldSession HoldAsItIs(string nameOrId, string? scope)
+    internal HeldSession HoldAsItIs(string nameOrId, string? scope) => Hold(FindFolder(nameOrId, scope) ?? throw SessionErrors.NotFound(nameOrId), nameOrId);
+
+    private static HeldSession Hold(SessionFolder folder, string nameOrId)
     {
-        var folder = FindFolder(nameOrId, scope) ?? throw SessionErrors.NotFound(nameOrId);
         var held = SessionErrors.OnDisk("Opening a session", folder.Path, () => TryLock(folder)) ?? throw SessionErrors.Busy(folder.TryReadLabel()?.Name ?? nameOrId);
         // It may have been renamed or removed since it was found.
         if (folder.TryReadLabel() is { } label && (label.Name == nameOrId || label.Id == nameOrId)) return new HeldSession(folder, held, label);

@@ -57,7 +57,7 @@ internal sealed unsafe class LeftMappings
     }
 
     /// <summary>One mapping lies there now.</summary>
-    internal void Forget(nint address, long length) => _edges.RemoveWhere(edge => edge > address && edge < address + length);
+    internal void Forget(nint address, long length) => _edges.GetViewBetween(address + 1, address + length - 1).Clear();
 
     /// <summary>Waits, seconds at most, until all is unmapped. Thread-safe.</summary>
     internal void Drain()
